@@ -1,0 +1,137 @@
+//! The messages of the WebSocket, subprotocol [`PROTOCOL_JSON`]: JSON objects tagged by `type`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    election::Election,
+    ids::{CandidateId, ContestId},
+    results::Results,
+    update::Update,
+};
+
+/// The subprotocol that client and server agree on.
+pub const PROTOCOL_JSON: &str = "tallyboard.v1.json";
+
+/// The number in the subprotocol's name, repeated in [`Welcome`].
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// From the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The first message, and again whenever the updates in between can't be had: start from here.
+    Welcome(Box<Welcome>),
+    /// A step to the next version.
+    Update(Box<Update>),
+    /// How the count is doing; at least every two seconds, so that silence means a broken connection.
+    Status(Status),
+    /// The last message before the server closes.
+    Goodbye(Goodbye),
+}
+
+/// Everything that a page needs to show the results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// What is being counted.
+    pub election: Election,
+    /// The newest results; `None` before the first publication.
+    pub results: Option<Results>,
+    /// How the count moved, oldest first, as far as this viewer has followed it; bounded, evenly thinned.
+    pub history: Vec<HistoryPoint>,
+}
+
+/// The votes by candidate at one version, for charts over time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryPoint {
+    /// The version.
+    pub version: u64,
+    /// When it was made.
+    pub as_of: Timestamp,
+    /// Votes counted; candidates whose figures are withheld are left out.
+    pub contests: BTreeMap<ContestId, BTreeMap<CandidateId, u64>>,
+}
+
+impl HistoryPoint {
+    /// The point of these results.
+    #[must_use]
+    pub fn of(results: &Results) -> Self {
+        let contests = results.contests.iter().map(|contest| {
+            let votes = contest
+                .candidates
+                .iter()
+                .filter_map(|candidate| Some((candidate.id.clone(), candidate.votes?)));
+            (contest.id.clone(), votes.collect())
+        });
+        Self {
+            version: results.version,
+            as_of: results.as_of,
+            contests: contests.collect(),
+        }
+    }
+}
+
+/// How the count is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// In one word.
+    pub state: FeedState,
+    /// The server's clock.
+    pub now: Timestamp,
+    /// The newest version; `None` before the first publication.
+    pub version: Option<u64>,
+    /// Records of the votes topic that aren't in the newest results yet; `None`: unknown.
+    pub lag: Option<u64>,
+    /// Since when the figures may be out of date; `None` while they aren't.
+    pub stale_since: Option<Timestamp>,
+}
+
+/// How the figures relate to the votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedState {
+    /// The figures follow the votes.
+    Live,
+    /// Votes that are there already are still being counted.
+    CatchingUp,
+    /// The server can't read the votes or the results.
+    Stale,
+}
+
+/// Why the server closes the connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goodbye {
+    /// In one word.
+    pub reason: GoodbyeReason,
+    /// For people.
+    pub message: String,
+}
+
+/// Why the server closes the connection, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoodbyeReason {
+    /// The server stops or restarts; come back.
+    Restart,
+    /// The client did something that isn't allowed.
+    Policy,
+    /// The client no longer answers.
+    Unresponsive,
+}
+
+/// From the client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// "This is the last version that I have": answered by a welcome where that isn't what was sent last.
+    Resume {
+        /// The client's version.
+        version: u64,
+    },
+    /// Answered by a status.
+    Ping,
+}

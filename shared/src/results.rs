@@ -1,0 +1,294 @@
+//! The results of an election at one version: what `GET /api/v1/results` answers and a browser starts from.
+//!
+//! Only counts are carried along; shares, turnout and leaders are derived from them by [`Results::derive`], by the
+//! same code on every side, so a browser that applied a thousand updates shows what a fresh one is sent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    election::Mode,
+    ids::{CandidateId, ContestId, ElectionId, LocationId, Partition},
+    reason::Reason,
+};
+
+/// Everything that was counted, as of one version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Grows by one with every publication, over restarts too.
+    pub version: u64,
+    /// Which election, by which definition.
+    pub election: ElectionRef,
+    /// Where the count stands.
+    pub status: CountStatus,
+    /// When the publisher made this version, by its own clock.
+    pub as_of: Timestamp,
+    /// Every vote cast before this moment is expected to have been counted; `None` before the first vote.
+    pub watermark: Option<Timestamp>,
+    /// Sums over everything.
+    pub totals: Totals,
+    /// By contest, in ballot order.
+    pub contests: Vec<ContestResult>,
+    /// By place.
+    pub locations: Vec<LocationResult>,
+    /// What exactly was counted: the next offset of each partition of the votes topic.
+    pub inputs: BTreeMap<Partition, u64>,
+}
+
+/// Names an election and the definition that it was counted by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElectionRef {
+    /// The election's id.
+    pub id: ElectionId,
+    /// For people.
+    pub title: String,
+    /// Whether the votes are real.
+    pub mode: Mode,
+    /// The definition's hash.
+    pub definition_hash: String,
+}
+
+/// Where the count stands, by the publisher's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountStatus {
+    /// Polls haven't opened.
+    BeforeOpen,
+    /// Votes are being cast and counted.
+    Counting,
+    /// Polls have closed; votes cast in time may still arrive.
+    Closed,
+}
+
+/// Sums over the whole election.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Votes counted, in all contests.
+    pub votes: u64,
+    /// The electorate; `None` where that of any place is unknown.
+    pub registered_voters: Option<u64>,
+    /// Ballots over electorate, 0 to 1; `None` without an electorate.
+    pub turnout: Option<f64>,
+    /// Votes that were late, counted or not.
+    pub late: u64,
+    /// Votes not counted, by reason; reasons that didn't occur are left out.
+    pub rejected: BTreeMap<Reason, u64>,
+}
+
+impl Totals {
+    /// Votes not counted, for whatever reason.
+    #[must_use]
+    pub fn rejected_sum(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+}
+
+/// The result of one contest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContestResult {
+    /// The contest's id.
+    pub id: ContestId,
+    /// For people.
+    pub title: String,
+    /// Votes counted in this contest.
+    pub votes: u64,
+    /// The electorate of the places where the contest is on the ballot; `None`: unknown.
+    pub registered_voters: Option<u64>,
+    /// Who is first; `None` before the first vote and while candidate figures are withheld.
+    pub leader: Option<Leader>,
+    /// In ballot order.
+    pub candidates: Vec<CandidateResult>,
+}
+
+/// Who is first in a contest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leader {
+    /// The candidate with the most votes; with a margin of 0 the first in ballot order of those who are equal.
+    pub candidate_id: CandidateId,
+    /// Votes ahead of the second.
+    pub margin: u64,
+    /// Whether the votes still possible (registered − cast) can't change the winner; `None` without an electorate.
+    pub decided: Option<bool>,
+}
+
+/// The votes of one candidate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CandidateResult {
+    /// The candidate's id.
+    pub id: CandidateId,
+    /// For people.
+    pub name: String,
+    /// The party, where there is one.
+    pub party: Option<String>,
+    /// `#rrggbb`, where the definition gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
+    /// A picture, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo_url: Option<String>,
+    /// Votes counted; `None` while withheld.
+    pub votes: Option<u64>,
+    /// Of the votes of the contest, 0 to 1; `None` before the first vote and while withheld.
+    pub share: Option<f64>,
+}
+
+/// The votes of one place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LocationResult {
+    /// The place's id.
+    pub id: LocationId,
+    /// For people.
+    pub name: String,
+    /// Ballots: the votes of the contest with the most, since a voter has one vote in each.
+    pub votes: u64,
+    /// The electorate; `None`: unknown.
+    pub registered_voters: Option<u64>,
+    /// Ballots over electorate, 0 to 1; `None` without an electorate.
+    pub turnout: Option<f64>,
+    /// By contest; only contests with votes here.
+    pub contests: Vec<LocationContest>,
+}
+
+/// The votes of one place in one contest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationContest {
+    /// The contest's id.
+    pub id: ContestId,
+    /// By candidate, candidates without votes left out; `None` while the split is withheld.
+    pub votes: Option<BTreeMap<CandidateId, u64>>,
+}
+
+impl Results {
+    /// Derives shares, leaders and turnout from the counts.
+    pub fn derive(&mut self) {
+        for contest in &mut self.contests {
+            contest.derive();
+        }
+        for location in &mut self.locations {
+            location.turnout = ratio(location.votes, location.registered_voters);
+        }
+        let ballots = self.locations.iter().map(|location| location.votes).sum();
+        self.totals.turnout = ratio(ballots, self.totals.registered_voters);
+    }
+}
+
+impl ContestResult {
+    fn derive(&mut self) {
+        let electorate = self.registered_voters;
+        for candidate in &mut self.candidates {
+            candidate.share = candidate.votes.and_then(|votes| ratio(votes, Some(self.votes)));
+        }
+        self.leader = self.standing().map(|(first, margin)| Leader {
+            candidate_id: first.id.clone(),
+            margin,
+            decided: electorate.map(|registered| registered.saturating_sub(self.votes) < margin),
+        });
+    }
+
+    /// The first candidate and the votes ahead of the second.
+    fn standing(&self) -> Option<(&CandidateResult, u64)> {
+        let mut first: Option<(&CandidateResult, u64)> = None;
+        let mut second = 0;
+        for candidate in &self.candidates {
+            let votes = candidate.votes?;
+            match first {
+                Some((_, most)) if votes <= most => second = second.max(votes),
+                _ => {
+                    second = first.map_or(0, |(_, most)| most);
+                    first = Some((candidate, votes));
+                }
+            }
+        }
+        first
+            .filter(|(_, votes)| *votes > 0)
+            .map(|(candidate, votes)| (candidate, votes - second))
+    }
+}
+
+/// `part / whole`, where there is a whole.
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn ratio(part: u64, whole: Option<u64>) -> Option<f64> {
+    whole
+        .filter(|whole| *whole > 0)
+        .map(|whole| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contest(registered_voters: Option<u64>, votes: &[Option<u64>]) -> ContestResult {
+        let mut contest = ContestResult {
+            id: ContestId::new("president"),
+            title: "President".into(),
+            votes: votes.iter().flatten().sum(),
+            registered_voters,
+            leader: None,
+            candidates: votes
+                .iter()
+                .enumerate()
+                .map(|(number, votes)| CandidateResult {
+                    id: CandidateId::new(format!("c{number}")),
+                    name: format!("Candidate {number}"),
+                    party: None,
+                    color: None,
+                    photo_url: None,
+                    votes: *votes,
+                    share: None,
+                })
+                .collect(),
+        };
+        contest.derive();
+        contest
+    }
+
+    #[track_caller]
+    fn check(registered: Option<u64>, votes: &[u64], expected: Option<(&str, u64, Option<bool>)>) {
+        let votes: Vec<_> = votes.iter().copied().map(Some).collect();
+        let leader = contest(registered, &votes).leader;
+        let seen = leader
+            .as_ref()
+            .map(|leader| (leader.candidate_id.as_str(), leader.margin, leader.decided));
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn leader_is_the_first_with_the_most_votes() {
+        check(None, &[], None);
+        check(None, &[0, 0], None);
+        check(None, &[0, 1], Some(("c1", 1, None)));
+        check(None, &[5, 7, 6], Some(("c1", 1, None)));
+        check(None, &[7, 5, 7], Some(("c0", 0, None)));
+        check(None, &[7], Some(("c0", 7, None)));
+    }
+
+    #[test]
+    fn decided_only_when_the_votes_left_are_fewer_than_the_margin() {
+        check(Some(20), &[10, 4], Some(("c0", 6, Some(false))));
+        check(Some(19), &[10, 4], Some(("c0", 6, Some(true))));
+        check(Some(20), &[10, 5], Some(("c0", 5, Some(false))));
+        check(Some(14), &[10, 4], Some(("c0", 6, Some(true))));
+        check(Some(5), &[10, 4], Some(("c0", 6, Some(true))));
+        check(Some(2), &[1, 1], Some(("c0", 0, Some(false))));
+    }
+
+    #[test]
+    fn withheld_votes_have_no_share_and_no_leader() {
+        let contest = contest(Some(10), &[None, None]);
+        assert_eq!(contest.leader, None);
+        assert!(
+            contest
+                .candidates
+                .iter()
+                .all(|candidate| candidate.share.is_none())
+        );
+    }
+
+    #[test]
+    fn share_is_unknown_before_the_first_vote() {
+        assert_eq!(contest(None, &[Some(0)]).candidates[0].share, None);
+        assert_eq!(contest(None, &[Some(1), Some(3)]).candidates[1].share, Some(0.75));
+    }
+}

@@ -1,0 +1,227 @@
+//! The golden files of the wire: a change of any message changes a file in `snapshots` that is reviewed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+
+use tallyboard_shared::{
+    Timestamp,
+    election::{Candidate, Contest, Election, Embargo, LatePolicy, Location, Mode},
+    ids::{CandidateId, ContestId, ElectionId, LocationId, Partition},
+    message::{
+        ClientMessage, FeedState, Goodbye, GoodbyeReason, HistoryPoint, PROTOCOL_VERSION, ServerMessage,
+        Status, Welcome,
+    },
+    reason::Reason,
+    results::{
+        CandidateResult, ContestResult, CountStatus, ElectionRef, LocationContest, LocationResult, Results,
+        Totals,
+    },
+    update::Update,
+    vote::{Address, Text, Vote},
+};
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn election() -> Election {
+    Election {
+        id: ElectionId::new("general-2026"),
+        title: "General election 2026".into(),
+        mode: Mode::Test,
+        definition_hash: "7f3ac210".into(),
+        defined: true,
+        opens_at: Some(time("2026-11-03T07:00:00Z")),
+        closes_at: None,
+        embargo: Embargo::UntilClose,
+        allowed_lateness_ms: 60_000,
+        late_policy: LatePolicy::Count,
+        max_clock_skew_ms: 300_000,
+        disclosure_threshold: 10,
+        contests: vec![Contest {
+            id: ContestId::new("president"),
+            title: "President".into(),
+            candidates: vec![Candidate {
+                id: CandidateId::new("c1"),
+                name: "Ines Okafor".into(),
+                party: Some("Union".into()),
+                color: Some("#0072b2".into()),
+                photo_url: None,
+            }],
+        }],
+        locations: vec![Location {
+            id: LocationId::new("AL"),
+            name: "Alder".into(),
+            registered_voters: Some(80),
+            tile: Some([0, 1]),
+            contests: vec![ContestId::new("president")],
+        }],
+    }
+}
+
+fn results(version: u64, votes: u64) -> Results {
+    let mut results = Results {
+        version,
+        election: ElectionRef {
+            id: ElectionId::new("general-2026"),
+            title: "General election 2026".into(),
+            mode: Mode::Test,
+            definition_hash: "7f3ac210".into(),
+        },
+        status: CountStatus::Counting,
+        as_of: time("2026-11-03T20:15:00.123Z"),
+        watermark: Some(time("2026-11-03T20:14:00Z")),
+        totals: Totals {
+            votes,
+            registered_voters: Some(80),
+            turnout: None,
+            late: 1,
+            rejected: BTreeMap::from([(Reason::DuplicateVoter, 3), (Reason::Malformed, 1)]),
+        },
+        contests: vec![ContestResult {
+            id: ContestId::new("president"),
+            title: "President".into(),
+            votes,
+            registered_voters: Some(80),
+            leader: None,
+            candidates: vec![
+                CandidateResult {
+                    id: CandidateId::new("c1"),
+                    name: "Ines Okafor".into(),
+                    party: Some("Union".into()),
+                    color: Some("#0072b2".into()),
+                    photo_url: None,
+                    votes: Some(votes - 10),
+                    share: None,
+                },
+                CandidateResult {
+                    id: CandidateId::new("c2"),
+                    name: "Tomas Berglund".into(),
+                    party: None,
+                    color: None,
+                    photo_url: None,
+                    votes: Some(10),
+                    share: None,
+                },
+            ],
+        }],
+        locations: vec![LocationResult {
+            id: LocationId::new("AL"),
+            name: "Alder".into(),
+            votes,
+            registered_voters: Some(80),
+            turnout: None,
+            contests: vec![LocationContest {
+                id: ContestId::new("president"),
+                votes: Some(BTreeMap::from([
+                    (CandidateId::new("c1"), votes - 10),
+                    (CandidateId::new("c2"), 10),
+                ])),
+            }],
+        }],
+        inputs: BTreeMap::from([(Partition(0), 44), (Partition(1), votes)]),
+    };
+    results.derive();
+    results
+}
+
+fn check<T>(name: &str, message: &T)
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    insta::assert_snapshot!(name, serde_json::to_string_pretty(message).unwrap());
+    let round_trip: T = serde_json::from_str(&serde_json::to_string(message).unwrap()).unwrap();
+    assert_eq!(&round_trip, message);
+}
+
+#[test]
+fn welcome() {
+    let results = results(1234, 40);
+    let history = vec![HistoryPoint::of(&results)];
+    let welcome = Welcome {
+        protocol: PROTOCOL_VERSION,
+        election: election(),
+        results: Some(results),
+        history,
+    };
+    check("welcome", &ServerMessage::Welcome(Box::new(welcome)));
+}
+
+#[test]
+fn welcome_before_the_first_publication() {
+    let mut election = election();
+    election.defined = false;
+    election.contests.clear();
+    election.locations.clear();
+    let welcome = Welcome {
+        protocol: PROTOCOL_VERSION,
+        election,
+        results: None,
+        history: Vec::new(),
+    };
+    check(
+        "welcome_before_the_first_publication",
+        &ServerMessage::Welcome(Box::new(welcome)),
+    );
+}
+
+#[test]
+fn update() {
+    let update = Update::between(&results(1234, 40), &results(1235, 41)).unwrap();
+    check("update", &ServerMessage::Update(Box::new(update)));
+}
+
+#[test]
+fn status() {
+    let now = time("2026-11-03T20:15:02Z");
+    let status = Status {
+        state: FeedState::CatchingUp,
+        now,
+        version: Some(1235),
+        lag: Some(17),
+        stale_since: None,
+    };
+    check("status", &ServerMessage::Status(status));
+    let stale = Status {
+        state: FeedState::Stale,
+        now,
+        version: None,
+        lag: None,
+        stale_since: Some(now),
+    };
+    check("status_stale", &ServerMessage::Status(stale));
+}
+
+#[test]
+fn goodbye() {
+    let goodbye = Goodbye {
+        reason: GoodbyeReason::Restart,
+        message: "the server is stopping".into(),
+    };
+    check("goodbye", &ServerMessage::Goodbye(goodbye));
+}
+
+#[test]
+fn client_messages() {
+    check("resume", &ClientMessage::Resume { version: 1234 });
+    check("ping", &ClientMessage::Ping);
+}
+
+#[test]
+fn vote() {
+    let vote = Vote {
+        voter_id: Some(Text::from("d1a8")),
+        candidate_id: Some(Text::from("c1")),
+        voting_time: Some(Text::from("2026-11-03 08:15:00")),
+        address: Some(Address {
+            state: Some(Text::from("Ohio")),
+        }),
+        vote: Some(1),
+        candidate_name: Some(Text::from("Ines Okafor")),
+        ..Vote::default()
+    };
+    let json = serde_json::to_string_pretty(&vote).unwrap();
+    insta::assert_snapshot!("vote", json);
+    assert_eq!(serde_json::from_str::<Vote<'_>>(&json).unwrap(), vote);
+}
