@@ -1,0 +1,117 @@
+//! A chart's whole option: what charming's types say, and the few settings of ECharts that they don't know.
+//!
+//! Pure data, so that a chart is drawn again only where its option differs from the one before.
+
+use charming::{
+    Chart,
+    component::{Aria, Axis, Grid},
+    element::{AxisLabel, AxisLine, AxisLineStyle, AxisTick, LineStyle, SplitLine},
+};
+use serde_json::{Value, json};
+
+use crate::palette::Palette;
+
+/// How long figures take to roll to their next value: less than the time between two drawings.
+pub const ANIMATION_MS: i32 = 300;
+
+/// An option for `setOption`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Drawing(Value);
+
+impl Drawing {
+    /// Puts `beyond` over the chart: objects are merged, lists item by item, everything else is replaced.
+    #[must_use]
+    pub fn new(chart: &Chart, beyond: Value) -> Self {
+        let mut option = serde_json::to_value(chart).unwrap_or_default();
+        merge(&mut option, beyond);
+        Self(option)
+    }
+
+    /// The option as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// The option.
+    #[must_use]
+    pub fn option(&self) -> &Value {
+        &self.0
+    }
+}
+
+fn merge(option: &mut Value, beyond: Value) {
+    match (option, beyond) {
+        (Value::Object(option), Value::Object(beyond)) => {
+            for (key, value) in beyond {
+                merge(option.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(option), Value::Array(beyond)) => {
+            for (item, beyond) in option.iter_mut().zip(beyond) {
+                merge(item, beyond);
+            }
+        }
+        (option, beyond) => *option = beyond,
+    }
+}
+
+/// What all charts share: motion, and a description for screen readers.
+pub(super) fn frame(palette: &Palette) -> Chart {
+    Chart::new()
+        .animation(!palette.still)
+        .animation_duration(0)
+        .animation_duration_update(ANIMATION_MS)
+        .aria(Aria::new().enabled(true))
+}
+
+/// The settings of all charts that charming has no words for.
+///
+/// The tooltip is drawn on the canvas: names may come out of votes, and never become HTML.
+pub(super) fn beyond(palette: &Palette) -> Value {
+    json!({
+        "animationEasingUpdate": "cubicOut",
+        "textStyle": { "fontFamily": "system-ui, -apple-system, \"Segoe UI\", Roboto, \"Liberation Sans\", sans-serif" },
+        "tooltip": {
+            "renderMode": "richText",
+            "confine": true,
+            "backgroundColor": palette.card,
+            "borderColor": palette.hair,
+            "textStyle": { "color": palette.ink, "fontSize": 13 },
+        },
+    })
+}
+
+/// An axis in the page's hairlines.
+pub(super) fn axis(palette: &Palette) -> Axis {
+    Axis::new()
+        .axis_label(AxisLabel::new().color(palette.soft.as_str()).font_size(12))
+        .axis_tick(AxisTick::new().show(false))
+        .axis_line(AxisLine::new().line_style(AxisLineStyle::new().color((1.0, palette.hair.as_str()))))
+        .split_line(SplitLine::new().line_style(LineStyle::new().color(palette.hair.as_str())))
+}
+
+/// The room that a chart leaves around itself.
+pub(super) fn grid(left: i32, right: i32, top: i32, bottom: i32) -> Grid {
+    Grid::new().left(left).right(right).top(top).bottom(bottom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_charming_cannot_say_is_laid_over_it() {
+        let mut option = json!({ "series": [{ "type": "line", "data": [1] }, { "type": "bar" }], "kept": 1 });
+        merge(
+            &mut option,
+            json!({ "series": [{ "endLabel": { "show": true } }], "tooltip": { "confine": true } }),
+        );
+        let expected = json!({
+            "series": [{ "type": "line", "data": [1], "endLabel": { "show": true } }, { "type": "bar" }],
+            "kept": 1,
+            "tooltip": { "confine": true },
+        });
+        assert_eq!(option, expected);
+    }
+}

@@ -1,0 +1,82 @@
+//! Shares of the votes, as a donut with its names around it.
+
+use charming::{
+    Chart,
+    datatype::DataPointItem,
+    element::{ItemStyle, Tooltip, Trigger},
+    series::Pie,
+};
+use serde_json::json;
+
+use super::drawing::{Drawing, beyond, frame};
+use crate::{format, palette::Palette, standings::Standing};
+
+/// Below this share a slice has no label: it would only push the others about.
+const LABELED_SHARE_MIN: f64 = 0.02;
+
+/// Draws standings that were ranked and folded; withheld figures have no slice.
+#[must_use]
+pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
+    let slices: Vec<DataPointItem> = standings
+        .iter()
+        .map(|standing| {
+            DataPointItem::new(
+                standing
+                    .votes
+                    .and_then(|votes| i64::try_from(votes).ok())
+                    .unwrap_or(0),
+            )
+            .name(standing.name.as_str())
+            .item_style(ItemStyle::new().color(palette.paint(&standing.tone)))
+        })
+        .collect();
+    let chart: Chart = frame(palette)
+        .tooltip(Tooltip::new().trigger(Trigger::Item))
+        .series(
+            Pie::new()
+                .id("shares")
+                .name("Votes")
+                .radius(vec!["46%", "68%"])
+                .item_style(
+                    ItemStyle::new()
+                        .border_color(palette.card.as_str())
+                        .border_width(2),
+                )
+                .data(slices),
+        );
+    let mut over = beyond(palette);
+    let labels: Vec<_> = standings
+        .iter()
+        .map(|standing| {
+            let text = format!("{}\n{}", standing.short_name, format::percent(standing.share));
+            let shown = standing.share.is_some_and(|share| share >= LABELED_SHARE_MIN);
+            json!({ "label": { "show": shown, "formatter": text }, "labelLine": { "show": shown } })
+        })
+        .collect();
+    over["series"] = json!([{
+        "data": labels,
+        "label": { "color": palette.ink, "fontSize": 12, "lineHeight": 16 },
+        "labelLine": { "length": 10, "length2": 8, "lineStyle": { "color": palette.soft } },
+        "emphasis": { "scale": false },
+        // Slices grow in place instead of sweeping in again.
+        "animationType": "expansion",
+        "animationTypeUpdate": "transition",
+    }]);
+    Drawing::new(&chart, over)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{board::samples, palette, standings};
+
+    #[test]
+    fn slices_are_votes_and_labels_are_shares() {
+        let contest = samples::contest(None, &[Some(750), Some(240), Some(10)]);
+        let drawing = shares_donut(&standings::ranked(&contest), &palette::sample());
+        let slices = &drawing.option()["series"][0]["data"];
+        assert_eq!(slices[0]["value"], 750);
+        assert_eq!(slices[0]["label"]["formatter"], "0\n75.0\u{202f}%");
+        assert_eq!(slices[2]["label"]["show"], false);
+    }
+}

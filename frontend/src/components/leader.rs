@@ -1,0 +1,63 @@
+//! The leading candidate: face, party, votes, margin, and whether it is decided.
+
+use leptos::prelude::*;
+use tallyboard_shared::results::Leader;
+
+use super::face::Face;
+use crate::{format, standings::Standing};
+
+/// The leading candidate.
+#[component]
+pub fn LeadingCandidate(
+    /// Ranked; the first leads.
+    #[prop(into)]
+    standings: Signal<Vec<Standing>>,
+    /// Who is first by how much.
+    #[prop(into)]
+    leader: Signal<Option<Leader>>,
+) -> impl IntoView {
+    let first = Memo::new(move |_| {
+        let leader = leader.get()?;
+        standings.with(|standings| {
+            standings
+                .iter()
+                .find(|standing| standing.id == leader.candidate_id)
+                .cloned()
+        })
+    });
+    let text = move |of: fn(&Standing) -> String| move || first.with(|first| first.as_ref().map(of));
+    let margin = move || leader.with(|leader| leader.as_ref().map(|leader| leader.margin));
+    let ahead = move || match margin() {
+        Some(0) => "level with the next".to_owned(),
+        Some(margin) => format!("{} ahead of the next", format::counted(margin, "vote", "votes")),
+        None => format::UNKNOWN.to_owned(),
+    };
+    let decided = Memo::new(move |_| leader.with(|leader| leader.as_ref().and_then(|leader| leader.decided)));
+    view! {
+        <div class="leading" data-testid="leader">
+            <Face standing=first/>
+            <div class="who">
+                <strong data-testid="leader-name">{text(|first| first.name.clone())}</strong>
+                <span>{text(|first| first.party.clone().unwrap_or_else(|| "No party".to_owned()))}</span>
+            </div>
+            <dl>
+                <div>
+                    <dt>"Votes"</dt>
+                    <dd data-testid="leader-votes">{text(|first| format::count_or_dash(first.votes))}</dd>
+                </div>
+                <div>
+                    <dt>"Share"</dt>
+                    <dd>{text(|first| format::percent(first.share))}</dd>
+                </div>
+            </dl>
+            <p class="ahead" data-testid="leader-margin">{ahead}</p>
+            <p class="decided" data-testid="leader-decided" data-decided=move || format!("{:?}", decided.get())>
+                {move || match decided.get() {
+                    Some(true) => "Decided: the votes still possible can't change who is first.",
+                    Some(false) => "Not decided: the votes still possible can change who is first.",
+                    None => "Whether it is decided can't be said: the electorate is unknown.",
+                }}
+            </p>
+        </div>
+    }
+}

@@ -1,0 +1,158 @@
+//! Turnout by place: a table that can be sorted, searched and paged through.
+
+use std::collections::HashMap;
+
+use leptos::prelude::*;
+use tallyboard_shared::ids::LocationId;
+
+use crate::{
+    format,
+    places::{Arrangement, Column, Lead, Page, PlaceRow, arrange},
+};
+
+/// The table of places.
+#[component]
+pub fn PlaceTable(
+    /// In any order.
+    #[prop(into)]
+    rows: Signal<Vec<PlaceRow>>,
+) -> impl IntoView {
+    let arrangement = RwSignal::new(Arrangement::default());
+    let page = Memo::new(move |_| arrangement.with(|arrangement| arrange(rows.get(), arrangement)));
+    let order =
+        Memo::new(move |_| page.with(|page| page.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>()));
+    let by_id = Memo::new(move |_| {
+        page.with(|page| {
+            let rows = page.rows.iter().cloned();
+            rows.map(|row| (row.id.clone(), row))
+                .collect::<HashMap<LocationId, PlaceRow>>()
+        })
+    });
+    view! {
+        <input
+            type="search"
+            class="search"
+            placeholder="Search places"
+            aria-label="Search places"
+            data-testid="place-search"
+            on:input=move |event| arrangement.update(|arrangement| {
+                arrangement.search = event_target_value(&event);
+                arrangement.page = 0;
+            })
+        />
+        <div class="scroll">
+            <table class="places" data-testid="place-table">
+                <caption class="unseen">"Turnout by place, sortable by every column"</caption>
+                <thead>
+                    <tr>
+                        <SortHeader arrangement column=Column::Name name="Place" numeric=false/>
+                        <SortHeader arrangement column=Column::Lead name="Leads by" numeric=false/>
+                        <SortHeader arrangement column=Column::Votes name="Ballots" numeric=true/>
+                        <SortHeader arrangement column=Column::Registered name="Registered" numeric=true/>
+                        <SortHeader arrangement column=Column::Turnout name="Turnout" numeric=true/>
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=move || order.get() key=Clone::clone children=move |id| {
+                        let row = Memo::new(move |_| by_id.with(|by_id| by_id.get(&id).cloned()));
+                        view! { <Row row/> }
+                    }/>
+                </tbody>
+            </table>
+        </div>
+        <Pager page arrangement/>
+    }
+}
+
+#[component]
+fn SortHeader(
+    arrangement: RwSignal<Arrangement>,
+    column: Column,
+    name: &'static str,
+    numeric: bool,
+) -> impl IntoView {
+    let sorted = Memo::new(move |_| {
+        arrangement.with(|arrangement| (arrangement.column == column).then_some(arrangement.descending))
+    });
+    view! {
+        <th scope="col" class:num=numeric class:registered=column == Column::Registered aria-sort=move || match sorted.get() {
+            Some(true) => "descending",
+            Some(false) => "ascending",
+            None => "none",
+        }>
+            <button type="button" data-testid=format!("sort-{}", name.to_lowercase().replace(' ', "-"))
+                on:click=move |_| arrangement.update(|arrangement| arrangement.sort_by(column))>
+                {name}
+                <span class="arrow" aria-hidden="true">{move || match sorted.get() {
+                    Some(true) => "▼",
+                    Some(false) => "▲",
+                    None => "",
+                }}</span>
+            </button>
+        </th>
+    }
+}
+
+#[component]
+fn Row(row: Memo<Option<PlaceRow>>) -> impl IntoView {
+    let text =
+        move |of: fn(&PlaceRow) -> String| move || row.with(|row| row.as_ref().map(of).unwrap_or_default());
+    let tone = move || {
+        row.with(|row| match row.as_ref().map(|row| &row.lead) {
+            Some(Lead::Led { tone, .. }) => Some(tone.css()),
+            _ => None,
+        })
+    };
+    let width = move || {
+        let turnout = row.with(|row| row.as_ref().and_then(|row| row.turnout));
+        format!("{:.1}%", turnout.unwrap_or(0.0).clamp(0.0, 1.0) * 100.0)
+    };
+    view! {
+        <tr data-testid="place-row">
+            <th scope="row">{text(|row| row.name.clone())}</th>
+            <td class="lead">
+                {move || tone().map(|tone| view! { <i class="swatch" aria-hidden="true" style=("--tone", tone)></i> })}
+                {text(|row| lead_words(&row.lead))}
+            </td>
+            <td class="num" data-testid="place-votes">{text(|row| format::count(row.votes))}</td>
+            <td class="num registered">{text(|row| format::count_or_dash(row.registered_voters))}</td>
+            <td class="num turnout">
+                <span class="meter" aria-hidden="true"><i style=("--part", width)></i></span>
+                {text(|row| format::percent(row.turnout))}
+            </td>
+        </tr>
+    }
+}
+
+fn lead_words(lead: &Lead) -> String {
+    match lead {
+        Lead::Nobody => format::UNKNOWN.to_owned(),
+        Lead::Withheld => "withheld".to_owned(),
+        Lead::Tied => "tied".to_owned(),
+        Lead::Led {
+            name, margin_points, ..
+        } => format!("{name} +{margin_points:.1}"),
+    }
+}
+
+#[component]
+fn Pager(page: Memo<Page>, arrangement: RwSignal<Arrangement>) -> impl IntoView {
+    let turn = move |to: usize| arrangement.update(|arrangement| arrangement.page = to);
+    let words = move || {
+        page.with(|page| {
+            let places = format::counted(page.matching as u64, "place", "places");
+            format!("{places} · page {} of {}", page.page + 1, page.page_count)
+        })
+    };
+    view! {
+        <nav class="pager" aria-label="Pages of the table of places">
+            <button type="button" data-testid="page-previous"
+                disabled=move || page.with(|page| page.page == 0)
+                on:click=move |_| turn(page.with_untracked(|page| page.page.saturating_sub(1)))>"Previous"</button>
+            <span data-testid="page-position">{words}</span>
+            <button type="button" data-testid="page-next"
+                disabled=move || page.with(|page| page.page + 1 >= page.page_count)
+                on:click=move |_| turn(page.with_untracked(|page| page.page + 1))>"Next"</button>
+        </nav>
+    }
+}

@@ -1,0 +1,229 @@
+//! The connection to the server: connects, decodes, watches for silence, reconnects, and says how it stands.
+//!
+//! Messages are folded into the board as they come; the page is told at most once per [`RENDER_INTERVAL_MS`],
+//! however fast they are. Knows nothing of what is shown.
+
+use std::cell::Cell;
+
+use futures_util::{
+    SinkExt, StreamExt,
+    future::{Either, select},
+};
+use gloo_net::websocket::{Message, futures::WebSocket};
+use gloo_timers::future::TimeoutFuture;
+use leptos::{prelude::*, task::spawn_local};
+use tallyboard_shared::message::{ClientMessage, PROTOCOL_JSON, ServerMessage};
+
+use crate::{
+    board::{Board, Step},
+    freshness::Link,
+};
+
+/// The shortest time between two drawings of the page.
+const RENDER_INTERVAL_MS: u32 = 400;
+
+/// The server says something at least every two seconds; three times that is silence.
+const SILENCE_MS: u32 = 6_000;
+
+/// The first wait before a new attempt; doubled after every failure.
+const BACKOFF_FIRST_MS: f64 = 500.0;
+
+/// The longest wait before a new attempt.
+const BACKOFF_MAX_MS: f64 = 10_000.0;
+
+/// How long an incompatible server is left alone, in case the old one comes back.
+const INCOMPATIBLE_WAIT_MS: u32 = 30_000;
+
+/// What the page follows. Copies are handles to the same state.
+#[derive(Clone, Copy)]
+pub struct Feed {
+    /// What is known; told at most once per [`RENDER_INTERVAL_MS`].
+    pub board: RwSignal<Board>,
+    /// The state of the connection.
+    pub link: RwSignal<Link>,
+    /// Our clock, in milliseconds since 1970; moves every second.
+    pub now_ms: RwSignal<f64>,
+}
+
+impl Feed {
+    /// Connects, and stays connected for as long as the page is open.
+    #[must_use]
+    pub fn start() -> Self {
+        let feed = Self {
+            board: RwSignal::new(Board::default()),
+            link: RwSignal::new(Link::Connecting),
+            now_ms: RwSignal::new(js_sys::Date::now()),
+        };
+        spawn_local(feed.keep_connected());
+        spawn_local(async move {
+            loop {
+                TimeoutFuture::new(1_000).await;
+                feed.now_ms.set(js_sys::Date::now());
+            }
+        });
+        feed
+    }
+
+    async fn keep_connected(self) {
+        let pace = Pace::default();
+        let mut failures = 0;
+        loop {
+            self.link.set(Link::Connecting);
+            match self.follow(&pace).await {
+                End::Incompatible => {
+                    self.link.set(Link::Incompatible);
+                    TimeoutFuture::new(INCOMPATIBLE_WAIT_MS).await;
+                    continue;
+                }
+                End::Closed { welcomed: true } => failures = 0,
+                End::Closed { welcomed: false } => failures += 1,
+            }
+            let wait_ms = backoff_ms(failures, js_sys::Math::random());
+            let now_ms = js_sys::Date::now();
+            self.now_ms.set(now_ms);
+            self.link.set(Link::Waiting {
+                retry_at_ms: now_ms + f64::from(wait_ms),
+            });
+            TimeoutFuture::new(wait_ms).await;
+        }
+    }
+
+    /// One connection, from its first message to its end.
+    async fn follow(self, pace: &Pace) -> End {
+        let mut welcomed = false;
+        let socket = address().and_then(|url| WebSocket::open_with_protocol(&url, PROTOCOL_JSON).ok());
+        let Some(socket) = socket else {
+            return End::Closed { welcomed };
+        };
+        let (mut write, mut read) = socket.split();
+        loop {
+            let frame = match select(read.next(), TimeoutFuture::new(SILENCE_MS)).await {
+                Either::Left((Some(Ok(Message::Text(frame))), _)) => frame,
+                Either::Left((Some(Ok(Message::Bytes(_))), _)) => continue,
+                Either::Left((Some(Err(_)) | None, _)) | Either::Right(_) => return End::Closed { welcomed },
+            };
+            // A message of a kind that this page doesn't know is none of its business.
+            let Ok(message) = serde_json::from_str::<ServerMessage>(&frame) else {
+                continue;
+            };
+            welcomed |= matches!(message, ServerMessage::Welcome(_));
+            let now_ms = js_sys::Date::now();
+            let mut step = Step::Continue;
+            self.board
+                .update_untracked(|board| step = board.apply(message, now_ms));
+            if welcomed && self.link.get_untracked() != Link::Open {
+                self.link.set(Link::Open);
+            }
+            self.tell(pace, now_ms);
+            match step {
+                Step::Continue => {}
+                Step::Incompatible => return End::Incompatible,
+                Step::Resume { version } => {
+                    let request = serde_json::to_string(&ClientMessage::Resume { version });
+                    if let Ok(request) = request
+                        && write.send(Message::Text(request)).await.is_err()
+                    {
+                        return End::Closed { welcomed };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the page draw the board, now or when the interval is over.
+    fn tell(self, pace: &Pace, now_ms: f64) {
+        let Some(wait_ms) = pace.next(now_ms) else { return };
+        if wait_ms == 0 {
+            self.draw(now_ms);
+        } else {
+            spawn_local(async move {
+                TimeoutFuture::new(wait_ms).await;
+                self.draw(js_sys::Date::now());
+            });
+        }
+    }
+
+    fn draw(self, now_ms: f64) {
+        self.now_ms.set(now_ms);
+        self.board.notify();
+    }
+}
+
+/// How a connection ended.
+enum End {
+    /// Closed, broken or silent; `welcomed` where it had worked.
+    Closed { welcomed: bool },
+    /// The server speaks another protocol.
+    Incompatible,
+}
+
+/// Spaces drawings out.
+#[derive(Default)]
+struct Pace {
+    next_ms: Cell<f64>,
+}
+
+impl Pace {
+    /// How long to wait before drawing; `None` where a drawing is due already that will show this too.
+    fn next(&self, now_ms: f64) -> Option<u32> {
+        let due_ms = self.next_ms.get();
+        if due_ms - now_ms > f64::from(RENDER_INTERVAL_MS) {
+            return None;
+        }
+        let at_ms = due_ms.max(now_ms);
+        self.next_ms.set(at_ms + f64::from(RENDER_INTERVAL_MS));
+        Some(whole(at_ms - now_ms))
+    }
+}
+
+/// The wait after so many failures in a row; `random` in 0..1 keeps a thousand pages from coming back at once.
+fn backoff_ms(failures: i32, random: f64) -> u32 {
+    let full = (BACKOFF_FIRST_MS * 2_f64.powi(failures.min(10))).min(BACKOFF_MAX_MS);
+    whole(full * (0.5 + random / 2.0))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a wait of some seconds at most, cut off at 0"
+)]
+fn whole(milliseconds: f64) -> u32 {
+    milliseconds.max(0.0) as u32
+}
+
+/// Where the socket is: beside this page, encrypted where the page is.
+fn address() -> Option<String> {
+    let location = web_sys::window()?.location();
+    let scheme = if location.protocol().ok()? == "https:" {
+        "wss"
+    } else {
+        "ws"
+    };
+    let path = location.pathname().ok()?;
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    Some(format!("{scheme}://{}{folder}/ws", location.host().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound_and_differ() {
+        assert_eq!(backoff_ms(0, 0.0), 250);
+        assert_eq!(backoff_ms(0, 1.0), 500);
+        assert_eq!(backoff_ms(3, 1.0), 4_000);
+        assert_eq!(backoff_ms(40, 1.0), 10_000);
+        assert_eq!(backoff_ms(i32::MAX, 0.0), 5_000);
+    }
+
+    #[test]
+    fn drawings_are_spaced_and_none_is_lost() {
+        let pace = Pace::default();
+        assert_eq!(pace.next(1_000.0), Some(0));
+        assert_eq!(pace.next(1_100.0), Some(300));
+        assert_eq!(pace.next(1_200.0), None, "the drawing at 1,400 shows it");
+        assert_eq!(pace.next(1_450.0), Some(350));
+        assert_eq!(pace.next(5_000.0), Some(0));
+    }
+}

@@ -1,0 +1,221 @@
+//! Counts, shares, times and names as people read them.
+//!
+//! Everything here is a pure function of its arguments: the zone of the reader comes in as an offset, the clock as a
+//! number. An unknown figure is a dash and never 0.
+
+use jiff::{civil::DateTime, tz::Offset};
+use tallyboard_shared::Timestamp;
+
+/// What stands where a figure isn't known.
+pub const UNKNOWN: &str = "—";
+
+/// A count with its thousands apart: `1,204,331`.
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count that may be unknown.
+#[must_use]
+pub fn count_or_dash(number: Option<u64>) -> String {
+    number.map_or_else(|| UNKNOWN.to_owned(), count)
+}
+
+/// A count with its noun: `1 vote`, `12 votes`.
+#[must_use]
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// A share of 0 to 1 as percent with one decimal; a dash where it is unknown.
+#[must_use]
+pub fn percent(share: Option<f64>) -> String {
+    share.map_or_else(
+        || UNKNOWN.to_owned(),
+        |share| format!("{:.1}\u{202f}%", share * 100.0),
+    )
+}
+
+/// The time of day in the reader's zone: `20:15:02`.
+#[must_use]
+pub fn clock(time: Timestamp, offset_minutes: i32) -> String {
+    let local = local(time, offset_minutes);
+    format!("{:02}:{:02}:{:02}", local.hour(), local.minute(), local.second())
+}
+
+/// Day and time in the reader's zone: `3 November 2026, 20:00`.
+#[must_use]
+pub fn day_and_time(time: Timestamp, offset_minutes: i32) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let local = local(time, offset_minutes);
+    let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
+    format!(
+        "{} {} {}, {:02}:{:02}",
+        local.day(),
+        MONTHS[month],
+        local.year(),
+        local.hour(),
+        local.minute()
+    )
+}
+
+fn local(time: Timestamp, offset_minutes: i32) -> DateTime {
+    // Browsers know no offset beyond a day; one that does is shown as UTC rather than stopping the page.
+    Offset::from_seconds(offset_minutes * 60)
+        .unwrap_or(Offset::UTC)
+        .to_datetime(time)
+}
+
+/// The name of an offset from UTC: `UTC+5:30`.
+#[must_use]
+pub fn zone(offset_minutes: i32) -> String {
+    let (hours, minutes) = (offset_minutes.abs() / 60, offset_minutes.abs() % 60);
+    let sign = if offset_minutes < 0 { '−' } else { '+' };
+    match (hours, minutes) {
+        (0, 0) => "UTC".to_owned(),
+        (_, 0) => format!("UTC{sign}{hours}"),
+        _ => format!("UTC{sign}{hours}:{minutes:02}"),
+    }
+}
+
+/// How long ago something was, from milliseconds: `0.4 s ago`, `12 s ago`, `3 min ago`.
+#[must_use]
+pub fn age(milliseconds: f64) -> String {
+    let seconds = milliseconds.max(0.0) / 1_000.0;
+    if seconds < 9.95 {
+        format!("{seconds:.1} s ago")
+    } else if seconds < 99.5 {
+        format!("{seconds:.0} s ago")
+    } else if seconds < 5_400.0 {
+        format!("{:.0} min ago", seconds / 60.0)
+    } else {
+        format!("{:.0} h ago", seconds / 3_600.0)
+    }
+}
+
+/// Up to two letters that stand for a name where there is no picture.
+#[must_use]
+pub fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let first = words.next().and_then(|word| word.chars().next());
+    let last = words.next_back().and_then(|word| word.chars().next());
+    first
+        .into_iter()
+        .chain(last)
+        .flat_map(char::to_uppercase)
+        .collect()
+}
+
+/// The part of a name that labels a chart: the last word, cut where it is long.
+#[must_use]
+pub fn short_name(name: &str) -> String {
+    const LETTERS_MAX: usize = 14;
+    let last = name.split_whitespace().next_back().unwrap_or(name);
+    if last.chars().count() <= LETTERS_MAX {
+        return last.to_owned();
+    }
+    last.chars().take(LETTERS_MAX - 1).chain(['…']).collect()
+}
+
+/// The beginning and the end of a hash, enough to compare by eye.
+#[must_use]
+pub fn short_hash(hash: &str) -> String {
+    match (
+        hash.get(..4),
+        hash.len().checked_sub(4).and_then(|end| hash.get(end..)),
+    ) {
+        (Some(start), Some(end)) if hash.len() > 12 => format!("{start}…{end}"),
+        _ => hash.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_their_thousands_apart() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (41_904, "41,904"),
+            (1_204_331, "1,204,331"),
+            (u64::MAX, "18,446,744,073,709,551,615"),
+        ] {
+            assert_eq!(count(number), text);
+        }
+        assert_eq!(counted(1, "vote", "votes"), "1 vote");
+        assert_eq!(counted(2_000, "vote", "votes"), "2,000 votes");
+    }
+
+    #[test]
+    fn unknown_figures_are_a_dash() {
+        assert_eq!(count_or_dash(None), "—");
+        assert_eq!(count_or_dash(Some(0)), "0");
+        assert_eq!(percent(None), "—");
+        assert_eq!(percent(Some(0.0)), "0.0\u{202f}%");
+        assert_eq!(percent(Some(0.58714)), "58.7\u{202f}%");
+    }
+
+    #[test]
+    fn times_are_in_the_zone_of_the_reader() {
+        let time = "2026-11-03T23:45:02.5Z".parse().unwrap();
+        assert_eq!(clock(time, 0), "23:45:02");
+        assert_eq!(clock(time, 330), "05:15:02");
+        assert_eq!(clock(time, -480), "15:45:02");
+        assert_eq!(day_and_time(time, 60), "4 November 2026, 00:45");
+        assert_eq!(clock(time, 9_999_999), "23:45:02");
+        assert_eq!([zone(0), zone(120), zone(-210)], ["UTC", "UTC+2", "UTC−3:30"]);
+    }
+
+    #[test]
+    fn ages_lose_precision_as_they_grow() {
+        for (milliseconds, text) in [
+            (-5.0, "0.0 s ago"),
+            (240.0, "0.2 s ago"),
+            (12_300.0, "12 s ago"),
+            (180_000.0, "3 min ago"),
+            (7_200_000.0, "2 h ago"),
+        ] {
+            assert_eq!(age(milliseconds), text);
+        }
+    }
+
+    #[test]
+    fn names_become_initials_and_labels() {
+        assert_eq!(initials("Ines Okafor"), "IO");
+        assert_eq!(initials("ana maria petrov"), "AP");
+        assert_eq!(initials("Yes"), "Y");
+        assert_eq!(initials(""), "");
+        assert_eq!(short_name("Ines Okafor"), "Okafor");
+        assert_eq!(short_name("Wolfeschlegelsteinhausen"), "Wolfeschlegel…");
+    }
+
+    #[test]
+    fn hashes_keep_both_ends() {
+        assert_eq!(short_hash("7f3ac210"), "7f3ac210");
+        assert_eq!(short_hash("7f3a0000000000c210"), "7f3a…c210");
+    }
+}

@@ -1,0 +1,278 @@
+//! Whether the figures on the page are the newest there are, and the words for it.
+//!
+//! A frozen page that looks live is the worst that can happen here, so there is one verdict, made from the state of
+//! the connection and of the board, and everything that shows the state shows this one.
+
+use tallyboard_shared::{Timestamp, message::FeedState};
+
+use crate::{board::Board, format};
+
+/// How long the server may have newer results than the page before the page calls itself behind.
+const BEHIND_GRACE_MS: f64 = 3_000.0;
+
+/// The state of the connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Link {
+    /// A connection is being made, or hasn't said anything yet.
+    Connecting,
+    /// Messages come.
+    Open,
+    /// The connection failed; the next attempt is made at this moment of our clock, in milliseconds.
+    Waiting {
+        /// When.
+        retry_at_ms: f64,
+    },
+    /// The server speaks another protocol: only a reload helps.
+    Incompatible,
+}
+
+/// The verdict.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Freshness {
+    /// Nothing has been received yet.
+    Connecting,
+    /// Nothing has been received, and the server can't be reached.
+    Unreachable {
+        /// Seconds to the next attempt; `None` while one is under way.
+        retry_in_s: Option<u64>,
+    },
+    /// The figures follow the votes.
+    Live,
+    /// Votes that are there already are still being counted.
+    CatchingUp {
+        /// How many.
+        lag: Option<u64>,
+    },
+    /// The server says that it can't read the votes.
+    Stale {
+        /// Since when.
+        since: Option<Timestamp>,
+    },
+    /// The server has other results than the page.
+    Behind {
+        /// Since when.
+        since: Option<Timestamp>,
+    },
+    /// There is no connection.
+    Lost {
+        /// When the last message came.
+        since: Option<Timestamp>,
+        /// Seconds to the next attempt; `None` while one is under way.
+        retry_in_s: Option<u64>,
+    },
+    /// The page is older than the server.
+    Incompatible,
+}
+
+impl Freshness {
+    /// The verdict at `now_ms` of our clock.
+    #[must_use]
+    pub fn assess(link: Link, board: &Board, now_ms: f64) -> Self {
+        let retry_in_s = match link {
+            Link::Open => return Self::assess_open(board, now_ms),
+            Link::Incompatible => return Self::Incompatible,
+            Link::Connecting => None,
+            Link::Waiting { retry_at_ms } => Some(whole_seconds(retry_at_ms - now_ms)),
+        };
+        match (board.received_ms, link) {
+            (Some(received_ms), _) => Self::Lost {
+                since: moment(received_ms),
+                retry_in_s,
+            },
+            (None, Link::Connecting) => Self::Connecting,
+            (None, _) => Self::Unreachable { retry_in_s },
+        }
+    }
+
+    fn assess_open(board: &Board, now_ms: f64) -> Self {
+        if board.feed_state() == Some(FeedState::Stale) {
+            return Self::Stale {
+                since: board.status.as_ref().and_then(|status| status.stale_since),
+            };
+        }
+        if let Some(since_ms) = board.behind_since_ms
+            && now_ms - since_ms > BEHIND_GRACE_MS
+        {
+            return Self::Behind {
+                since: moment(since_ms),
+            };
+        }
+        match board.feed_state() {
+            Some(FeedState::CatchingUp) => Self::CatchingUp {
+                lag: board.status.as_ref().and_then(|status| status.lag),
+            },
+            _ => Self::Live,
+        }
+    }
+
+    /// Whether the figures are the newest that there are.
+    #[must_use]
+    pub fn is_current(self) -> bool {
+        matches!(self, Self::Live | Self::CatchingUp { .. })
+    }
+
+    /// One word for style sheets and tests.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Live => "live",
+            Self::CatchingUp { .. } => "catching-up",
+            Self::Stale { .. } => "stale",
+            Self::Behind { .. } => "behind",
+            Self::Lost { .. } => "reconnecting",
+            Self::Incompatible => "incompatible",
+        }
+    }
+
+    /// A few words for the chip that is always in sight.
+    #[must_use]
+    pub fn label(self, offset_minutes: i32) -> String {
+        let clock = |time| format::clock(time, offset_minutes);
+        match self {
+            Self::Connecting => "Connecting".to_owned(),
+            Self::Unreachable { retry_in_s } => format!("Not connected · {}", retrying(retry_in_s)),
+            Self::Live => "Live".to_owned(),
+            Self::CatchingUp { lag: Some(lag) } => {
+                format!("Catching up · {} to count", format::counted(lag, "vote", "votes"))
+            }
+            Self::CatchingUp { lag: None } => "Catching up".to_owned(),
+            Self::Stale { since } | Self::Behind { since } => since.map_or_else(
+                || "Stale".to_owned(),
+                |since| format!("Stale since {}", clock(since)),
+            ),
+            Self::Lost { since, retry_in_s } => match since {
+                Some(since) => format!("Stale since {} · {}", clock(since), retrying(retry_in_s)),
+                None => format!("Stale · {}", retrying(retry_in_s)),
+            },
+            Self::Incompatible => "Reload needed".to_owned(),
+        }
+    }
+
+    /// What the reader must know before believing the figures; `None` where they are current.
+    #[must_use]
+    pub fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Live | Self::CatchingUp { .. } | Self::Connecting | Self::Unreachable { .. } => None,
+            Self::Stale { .. } => {
+                Some("These figures are not current: the server can't read the votes at the moment.")
+            }
+            Self::Behind { .. } => {
+                Some("These figures are not current: newer results haven't reached this page yet.")
+            }
+            Self::Lost { .. } => Some(
+                "These figures are not current: the connection to the server is lost. The page comes back by itself.",
+            ),
+            Self::Incompatible => {
+                Some("These figures are not current: the server was updated. Reload the page.")
+            }
+        }
+    }
+}
+
+fn retrying(in_s: Option<u64>) -> String {
+    match in_s {
+        None | Some(0) => "reconnecting now".to_owned(),
+        Some(seconds) => format!("reconnecting in {seconds} s"),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "seconds to a retry: small, and not below 0"
+)]
+fn whole_seconds(milliseconds: f64) -> u64 {
+    (milliseconds / 1_000.0).ceil().max(0.0) as u64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole milliseconds of our clock, far below 2^53"
+)]
+fn moment(milliseconds: f64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(milliseconds as i64).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::samples::{results, time, welcome};
+    use tallyboard_shared::message::{ServerMessage, Status};
+
+    fn board() -> Board {
+        let mut board = Board::default();
+        board.apply(welcome(Some(results(3, None, &[Some(2)]))), 1_000.0);
+        board
+    }
+
+    fn status(board: &mut Board, state: FeedState, version: u64) {
+        let status = Status {
+            state,
+            now: time(10),
+            version: Some(version),
+            lag: Some(17),
+            stale_since: (state == FeedState::Stale).then(|| time(0)),
+        };
+        board.apply(ServerMessage::Status(status), 2_000.0);
+    }
+
+    #[track_caller]
+    fn check(link: Link, board: &Board, now_ms: f64, label: &str, current: bool) {
+        let freshness = Freshness::assess(link, board, now_ms);
+        assert_eq!(freshness.label(0), label);
+        assert_eq!(freshness.is_current(), current);
+        assert!(!current || freshness.warning().is_none());
+    }
+
+    #[test]
+    fn before_the_first_message() {
+        let board = Board::default();
+        check(Link::Connecting, &board, 0.0, "Connecting", false);
+        let waiting = Link::Waiting { retry_at_ms: 2_500.0 };
+        check(waiting, &board, 0.0, "Not connected · reconnecting in 3 s", false);
+    }
+
+    #[test]
+    fn an_open_connection_is_what_the_server_says_it_is() {
+        let mut board = board();
+        check(Link::Open, &board, 0.0, "Live", true);
+        status(&mut board, FeedState::CatchingUp, 3);
+        check(Link::Open, &board, 0.0, "Catching up · 17 votes to count", true);
+        status(&mut board, FeedState::Stale, 3);
+        check(Link::Open, &board, 0.0, "Stale since 20:15:00", false);
+        status(&mut board, FeedState::Live, 3);
+        check(Link::Open, &board, 0.0, "Live", true);
+    }
+
+    #[test]
+    fn results_that_do_not_arrive_are_not_called_live() {
+        let mut board = board();
+        status(&mut board, FeedState::Live, 4);
+        check(Link::Open, &board, 4_900.0, "Live", true);
+        check(Link::Open, &board, 5_100.0, "Stale since 00:00:02", false);
+    }
+
+    #[test]
+    fn a_lost_connection_counts_down() {
+        let board = board();
+        let waiting = Link::Waiting { retry_at_ms: 9_000.0 };
+        check(
+            waiting,
+            &board,
+            5_000.0,
+            "Stale since 00:00:01 · reconnecting in 4 s",
+            false,
+        );
+        check(
+            Link::Connecting,
+            &board,
+            9_000.0,
+            "Stale since 00:00:01 · reconnecting now",
+            false,
+        );
+        check(Link::Incompatible, &board, 0.0, "Reload needed", false);
+        assert!(Freshness::assess(waiting, &board, 0.0).warning().is_some());
+    }
+}

@@ -1,0 +1,344 @@
+//! The table of places: its rows, their order, the search and the pages.
+//!
+//! Only the rows of one page ever reach the screen, however many places there are.
+
+use std::{cmp::Ordering, collections::HashMap};
+
+use tallyboard_shared::{
+    ids::{CandidateId, ContestId, LocationId},
+    results::{LocationContest, LocationResult},
+};
+
+use crate::standings::{Standing, Tone};
+
+/// Rows on one page.
+pub const PAGE_LEN: usize = 12;
+
+/// One place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlaceRow {
+    /// The place.
+    pub id: LocationId,
+    /// For people.
+    pub name: String,
+    /// Who is first there.
+    pub lead: Lead,
+    /// Ballots counted.
+    pub votes: u64,
+    /// The electorate; `None`: unknown.
+    pub registered_voters: Option<u64>,
+    /// Ballots over electorate, 0 to 1.
+    pub turnout: Option<f64>,
+}
+
+/// Who is first in a place.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lead {
+    /// No votes in this contest.
+    Nobody,
+    /// The split is withheld.
+    Withheld,
+    /// Several with the same number.
+    Tied,
+    /// One.
+    Led {
+        /// For people.
+        name: String,
+        /// The candidate's color.
+        tone: Tone,
+        /// Points of percent ahead of the second.
+        margin_points: f64,
+    },
+}
+
+/// A column to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The name.
+    Name,
+    /// The margin of the first.
+    Lead,
+    /// Ballots counted.
+    Votes,
+    /// The electorate.
+    Registered,
+    /// Ballots over electorate.
+    Turnout,
+}
+
+/// What the reader asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrangement {
+    /// Sorted by.
+    pub column: Column,
+    /// Greatest first.
+    pub descending: bool,
+    /// A part of the name.
+    pub search: String,
+    /// Counted from 0.
+    pub page: usize,
+}
+
+impl Default for Arrangement {
+    fn default() -> Self {
+        Self {
+            column: Column::Name,
+            descending: false,
+            search: String::new(),
+            page: 0,
+        }
+    }
+}
+
+impl Arrangement {
+    /// Sorts by a column; by the same one again: the other way round. Figures begin with the greatest.
+    pub fn sort_by(&mut self, column: Column) {
+        self.descending = if self.column == column {
+            !self.descending
+        } else {
+            column != Column::Name
+        };
+        self.column = column;
+        self.page = 0;
+    }
+}
+
+/// What is on the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<PlaceRow>,
+    /// Counted from 0; not past the last.
+    pub page: usize,
+    /// At least 1.
+    pub page_count: usize,
+    /// Rows that match the search.
+    pub matching: usize,
+}
+
+/// The rows of a contest, in the order of the results.
+#[must_use]
+pub fn rows(
+    locations: &[LocationResult],
+    contest: Option<&ContestId>,
+    standings: &[Standing],
+) -> Vec<PlaceRow> {
+    let by_id: HashMap<&CandidateId, &Standing> = standings
+        .iter()
+        .map(|standing| (&standing.id, standing))
+        .collect();
+    locations
+        .iter()
+        .map(|place| PlaceRow {
+            id: place.id.clone(),
+            name: place.name.clone(),
+            lead: place
+                .contests
+                .iter()
+                .find(|split| Some(&split.id) == contest)
+                .map_or(Lead::Nobody, |split| lead(split, &by_id)),
+            votes: place.votes,
+            registered_voters: place.registered_voters,
+            turnout: place.turnout,
+        })
+        .collect()
+}
+
+fn lead(split: &LocationContest, standings: &HashMap<&CandidateId, &Standing>) -> Lead {
+    let Some(votes) = &split.votes else {
+        return Lead::Withheld;
+    };
+    let (mut first, mut second) = (None::<(&CandidateId, u64)>, 0);
+    for (candidate, votes) in votes {
+        match first {
+            Some((_, most)) if *votes <= most => second = second.max(*votes),
+            _ => {
+                second = first.map_or(0, |(_, most)| most);
+                first = Some((candidate, *votes));
+            }
+        }
+    }
+    match first {
+        None | Some((_, 0)) => Lead::Nobody,
+        Some((_, most)) if most == second => Lead::Tied,
+        Some((candidate, most)) => {
+            let sum: u64 = votes.values().sum();
+            let standing = standings.get(candidate);
+            Lead::Led {
+                name: standing.map_or_else(|| candidate.to_string(), |standing| standing.short_name.clone()),
+                tone: standing.map_or(Tone::Rest, |standing| standing.tone.clone()),
+                margin_points: points(most - second, sum),
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn points(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64 * 100.0
+}
+
+/// Searches, sorts and cuts out the page.
+#[must_use]
+pub fn arrange(mut rows: Vec<PlaceRow>, arrangement: &Arrangement) -> Page {
+    let needle = arrangement.search.trim().to_lowercase();
+    if !needle.is_empty() {
+        rows.retain(|row| {
+            row.name.to_lowercase().contains(&needle) || row.id.as_str().to_lowercase() == needle
+        });
+    }
+    rows.sort_by(|one, other| {
+        ordering(one, other, arrangement.column, arrangement.descending)
+            .then_with(|| one.name.cmp(&other.name))
+    });
+    let matching = rows.len();
+    let page_count = matching.div_ceil(PAGE_LEN).max(1);
+    let page = arrangement.page.min(page_count - 1);
+    Page {
+        rows: rows.into_iter().skip(page * PAGE_LEN).take(PAGE_LEN).collect(),
+        page,
+        page_count,
+        matching,
+    }
+}
+
+fn ordering(one: &PlaceRow, other: &PlaceRow, column: Column, descending: bool) -> Ordering {
+    let margin = |row: &PlaceRow| match &row.lead {
+        Lead::Led { margin_points, .. } => Some(*margin_points),
+        Lead::Tied => Some(0.0),
+        Lead::Nobody | Lead::Withheld => None,
+    };
+    match column {
+        Column::Name => directed(one.name.cmp(&other.name), descending),
+        Column::Votes => directed(one.votes.cmp(&other.votes), descending),
+        Column::Registered => unknown_last(
+            one.registered_voters,
+            other.registered_voters,
+            descending,
+            u64::cmp,
+        ),
+        Column::Turnout => unknown_last(one.turnout, other.turnout, descending, f64::total_cmp),
+        Column::Lead => unknown_last(margin(one), margin(other), descending, f64::total_cmp),
+    }
+}
+
+fn directed(ordering: Ordering, descending: bool) -> Ordering {
+    if descending { ordering.reverse() } else { ordering }
+}
+
+/// What is unknown stands last in both directions.
+fn unknown_last<T>(
+    one: Option<T>,
+    other: Option<T>,
+    descending: bool,
+    compare: impl Fn(&T, &T) -> Ordering,
+) -> Ordering {
+    match (one, other) {
+        (Some(one), Some(other)) => directed(compare(&one, &other), descending),
+        (one, other) => other.is_some().cmp(&one.is_some()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{board::samples, standings};
+
+    fn row(name: &str, votes: u64, turnout: Option<f64>) -> PlaceRow {
+        PlaceRow {
+            id: LocationId::new(&name[..2]),
+            name: name.to_owned(),
+            lead: Lead::Nobody,
+            votes,
+            registered_voters: None,
+            turnout,
+        }
+    }
+
+    #[track_caller]
+    fn check(column: Column, descending: bool, search: &str, expected: &[&str]) {
+        let rows = vec![
+            row("Brant", 30, Some(0.5)),
+            row("Alder", 10, None),
+            row("Corve", 20, Some(0.7)),
+            row("Estra", 20, Some(0.1)),
+        ];
+        let arrangement = Arrangement {
+            column,
+            descending,
+            search: search.to_owned(),
+            page: 0,
+        };
+        let page = arrange(rows, &arrangement);
+        let names: Vec<_> = page.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn rows_are_sorted_with_the_unknown_last() {
+        check(Column::Name, false, "", &["Alder", "Brant", "Corve", "Estra"]);
+        check(Column::Name, true, "", &["Estra", "Corve", "Brant", "Alder"]);
+        check(Column::Votes, true, "", &["Brant", "Corve", "Estra", "Alder"]);
+        check(Column::Turnout, true, "", &["Corve", "Brant", "Estra", "Alder"]);
+        check(Column::Turnout, false, "", &["Estra", "Brant", "Corve", "Alder"]);
+    }
+
+    #[test]
+    fn the_search_finds_parts_of_names_and_whole_ids() {
+        check(Column::Name, false, " R", &["Alder", "Brant", "Corve", "Estra"]);
+        check(Column::Name, false, "OR", &["Corve"]);
+        check(Column::Name, false, "al", &["Alder"]);
+        check(Column::Name, false, "nowhere", &[]);
+    }
+
+    #[test]
+    fn pages_end_where_the_rows_end() {
+        let rows: Vec<_> = (0..30)
+            .map(|number| row(&format!("{number:02}"), number, None))
+            .collect();
+        let mut arrangement = Arrangement {
+            page: 2,
+            ..Arrangement::default()
+        };
+        let page = arrange(rows.clone(), &arrangement);
+        assert_eq!((page.rows.len(), page.page_count, page.matching), (6, 3, 30));
+        arrangement.page = 99;
+        assert_eq!(arrange(rows, &arrangement).page, 2);
+        assert_eq!(arrange(Vec::new(), &arrangement).page_count, 1);
+    }
+
+    #[test]
+    fn sorting_twice_turns_the_order_round() {
+        let mut arrangement = Arrangement::default();
+        arrangement.sort_by(Column::Votes);
+        assert!(arrangement.descending);
+        arrangement.sort_by(Column::Votes);
+        assert!(!arrangement.descending);
+        arrangement.sort_by(Column::Name);
+        assert!(!arrangement.descending);
+    }
+
+    #[track_caller]
+    fn check_lead(votes: &[Option<u64>], expected: &Lead) {
+        let results = samples::results(1, None, votes);
+        let standings = standings::ranked(&results.contests[0]);
+        let contest = ContestId::new("president");
+        assert_eq!(
+            &rows(&results.locations, Some(&contest), &standings)[0].lead,
+            expected
+        );
+    }
+
+    #[test]
+    fn who_leads_a_place() {
+        check_lead(&[Some(0), Some(0)], &Lead::Nobody);
+        check_lead(&[Some(4), Some(4)], &Lead::Tied);
+        check_lead(&[None, None], &Lead::Withheld);
+        let led = Lead::Led {
+            name: "1".into(),
+            tone: Tone::Palette(1),
+            margin_points: 50.0,
+        };
+        check_lead(&[Some(1), Some(3)], &led);
+    }
+}
