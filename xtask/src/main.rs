@@ -1,1 +1,99 @@
-fn main() {}
+//! `cargo xtask`: everything that is done to Tallyboard from a checkout, on any machine.
+//!
+//! A chore first does the set-up that it needs and that is missing, says what it does and how long it takes, and never
+//! repeats what is already there. The commands below are all there is; each has a module of the same name.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "xtask is a program that talks to its user"
+)]
+
+mod ci;
+mod dashboard;
+mod dev;
+mod http;
+mod kafka;
+mod process;
+mod progress;
+mod run;
+mod setup;
+mod smoke;
+mod tests;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{process::Interrupted, workspace::Workspace};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tallyboard's chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Set up, build, and start the demo on port 8080; Ctrl-C stops it
+    Run {
+        /// Further arguments for `tallyboard serve`
+        #[arg(last = true)]
+        serve: Vec<String>,
+    },
+    /// Set up, build, and run every test: Rust, Apache Kafka, browser
+    Test {
+        /// Further arguments for `cargo test`; with any, the browser tests are left out
+        #[arg(last = true)]
+        cargo_test: Vec<String>,
+    },
+    /// Serve the dashboard with live reload on port 8081, beside a backend
+    Dev,
+    /// Check the formatting, lints (host and wasm) and documentation; runs no test
+    Ci,
+    /// Only the set-up that the other commands would do
+    Setup,
+    /// Build the dashboard, then the release binary with the dashboard in it
+    Build,
+    /// Start `cargo xtask run` on a free port, see the results move, stop it with Ctrl-C
+    Smoke,
+    /// Keep an Apache Kafka broker with temporary data running until Ctrl-C
+    Kafka {
+        /// The port of 127.0.0.1 to listen on
+        #[arg(long, default_value_t = 9092)]
+        port: u16,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match process::watch_signals().and_then(|()| perform(arguments.chore)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("interrupted");
+            // What a shell reports for a process that SIGINT ended.
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(chore: Chore) -> Result<()> {
+    let workspace = Workspace::locate()?;
+    match chore {
+        Chore::Run { serve } => run::run(&workspace, &serve),
+        Chore::Test { cargo_test } => tests::test(&workspace, &cargo_test),
+        Chore::Dev => dev::dev(&workspace),
+        Chore::Ci => ci::ci(&workspace),
+        Chore::Setup => setup::for_tests(&workspace).map(drop),
+        Chore::Build => run::build(&workspace).map(drop),
+        Chore::Smoke => smoke::smoke(),
+        Chore::Kafka { port } => kafka::keep_running(&workspace, port),
+    }
+}
