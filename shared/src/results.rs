@@ -71,7 +71,7 @@ pub struct Totals {
     pub registered_voters: Option<u64>,
     /// Ballots over electorate, 0 to 1; `None` without an electorate.
     pub turnout: Option<f64>,
-    /// Votes that were late, counted or not.
+    /// Votes that came behind the watermark and were counted.
     pub late: u64,
     /// Votes not counted, by reason; reasons that didn't occur are left out.
     pub rejected: BTreeMap<Reason, u64>,

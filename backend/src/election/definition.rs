@@ -1,0 +1,478 @@
+//! Reading and checking a definition file.
+
+use std::{collections::HashMap, fmt, ops::Range};
+
+use serde::Deserialize;
+use tallyboard_shared::{
+    Timestamp,
+    election::{Candidate, Contest, Election, Embargo, LatePolicy, Location, Mode},
+    ids::{CandidateId, ContestId, ElectionId, LocationId},
+};
+use toml::Spanned;
+
+/// A definition that passed every check.
+#[derive(Debug)]
+pub struct Definition(Election);
+
+/// Everything that is wrong with a definition.
+#[derive(Debug, thiserror::Error)]
+pub struct DefinitionError {
+    /// In the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong with a definition.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Counted from 1.
+    pub line: usize,
+    /// A sentence.
+    pub message: String,
+}
+
+impl fmt::Display for DefinitionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the election definition has {} error(s)", self.problems.len())?;
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n  line {}: {}", problem.line, problem.message))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    id: Spanned<String>,
+    title: String,
+    mode: Mode,
+    opens_at: Option<Spanned<Time>>,
+    closes_at: Option<Spanned<Time>>,
+    embargo: Option<Spanned<Embargo>>,
+    allowed_lateness: Option<Spanned<String>>,
+    max_clock_skew: Option<Spanned<String>>,
+    #[serde(default)]
+    late_policy: LatePolicy,
+    disclosure_threshold: Option<u64>,
+    breakdowns: Option<Spanned<Vec<String>>>,
+    map: Option<Spanned<String>>,
+    contests: Spanned<Vec<RawContest>>,
+    locations: Spanned<Vec<RawLocation>>,
+}
+
+/// A moment as text, or as a TOML date-time.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Time {
+    Text(String),
+    Toml(toml::value::Datetime),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawContest {
+    id: Spanned<String>,
+    title: String,
+    #[serde(default)]
+    candidates: Vec<RawCandidate>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCandidate {
+    id: Spanned<String>,
+    name: String,
+    party: Option<String>,
+    color: Option<Spanned<String>>,
+    photo_url: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLocation {
+    id: Spanned<String>,
+    name: Spanned<String>,
+    registered_voters: Option<u64>,
+    tile: Option<Spanned<[u16; 2]>>,
+    contests: Option<Vec<Spanned<String>>>,
+}
+
+impl Definition {
+    /// Reads and checks a definition.
+    ///
+    /// # Errors
+    /// All problems, each with its line.
+    pub fn parse(text: &str) -> Result<Self, DefinitionError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, &span));
+            DefinitionError {
+                problems: vec![Problem {
+                    line,
+                    message: error.message().to_owned(),
+                }],
+            }
+        })?;
+        let mut check = Check {
+            text,
+            problems: Vec::new(),
+        };
+        let election = check.election(raw);
+        if check.problems.is_empty() {
+            Ok(Self(super::hashed(election)))
+        } else {
+            check.problems.sort_by_key(|problem| problem.line);
+            Err(DefinitionError {
+                problems: check.problems,
+            })
+        }
+    }
+
+    /// The election that is defined.
+    #[must_use]
+    pub fn into_election(self) -> Election {
+        self.0
+    }
+}
+
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    text.as_bytes()[..span.start.min(text.len())]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
+}
+
+/// Collects problems, so that all are told at once.
+struct Check<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn problem(&mut self, span: &Range<usize>, message: impl Into<String>) {
+        self.problems.push(Problem {
+            line: line_of(self.text, span),
+            message: message.into(),
+        });
+    }
+
+    fn election(&mut self, raw: Raw) -> Election {
+        self.text_id(&raw.id);
+        let opens_at = raw.opens_at.as_ref().and_then(|time| self.time(time));
+        let closes_at = raw.closes_at.as_ref().and_then(|time| self.time(time));
+        if let (Some(opens), Some(closes), Some(span)) = (opens_at, closes_at, &raw.closes_at)
+            && closes <= opens
+        {
+            self.problem(&span.span(), "polls close before they open");
+        }
+        if let Some(embargo) = &raw.embargo
+            && *embargo.get_ref() == Embargo::UntilClose
+            && closes_at.is_none()
+        {
+            self.problem(
+                &embargo.span(),
+                "an embargo until the polls close needs `closes_at`",
+            );
+        }
+        if let Some(breakdowns) = raw
+            .breakdowns
+            .filter(|breakdowns| !breakdowns.get_ref().is_empty())
+        {
+            self.problem(
+                &breakdowns.span(),
+                "`breakdowns` are not counted by this version; leave them out",
+            );
+        }
+        if let Some(map) = raw.map {
+            self.problem(
+                &map.span(),
+                "`map` is not drawn by this version; leave it out and give places a `tile`",
+            );
+        }
+        let contests = self.contests(&raw.contests);
+        let locations = self.locations(&raw.locations, &contests);
+        Election {
+            id: ElectionId::new(raw.id.into_inner()),
+            title: raw.title,
+            mode: raw.mode,
+            definition_hash: String::new(),
+            defined: true,
+            opens_at,
+            closes_at,
+            embargo: raw.embargo.map(Spanned::into_inner).unwrap_or_default(),
+            allowed_lateness_ms: self.duration(raw.allowed_lateness, super::ALLOWED_LATENESS_MS),
+            late_policy: raw.late_policy,
+            max_clock_skew_ms: self.duration(raw.max_clock_skew, super::MAX_CLOCK_SKEW_MS),
+            disclosure_threshold: raw.disclosure_threshold.unwrap_or(super::DISCLOSURE_THRESHOLD),
+            contests,
+            locations,
+        }
+    }
+
+    fn text_id(&mut self, id: &Spanned<String>) {
+        let text = id.get_ref();
+        if text.is_empty() || text.len() > 256 || text.chars().any(char::is_control) {
+            self.problem(&id.span(), "an id has 1 to 256 bytes and no control characters");
+        }
+    }
+
+    fn time(&mut self, time: &Spanned<Time>) -> Option<Timestamp> {
+        let text = match time.get_ref() {
+            Time::Text(text) => text.clone(),
+            Time::Toml(datetime) => datetime.to_string(),
+        };
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem(
+                &time.span(),
+                format!("`{text}` is not a time like 2026-11-03T07:00:00Z"),
+            );
+        }
+        parsed
+    }
+
+    fn duration(&mut self, text: Option<Spanned<String>>, default: i64) -> i64 {
+        let Some(text) = text else { return default };
+        let parsed = text.get_ref().parse::<jiff::SignedDuration>().ok();
+        let milliseconds = parsed.and_then(|duration| i64::try_from(duration.as_millis()).ok());
+        milliseconds
+            .filter(|milliseconds| *milliseconds >= 0)
+            .unwrap_or_else(|| {
+                self.problem(
+                    &text.span(),
+                    format!("`{}` is not a duration like 1m or 90s", text.get_ref()),
+                );
+                default
+            })
+    }
+
+    fn contests(&mut self, raw: &Spanned<Vec<RawContest>>) -> Vec<Contest> {
+        if raw.get_ref().is_empty() {
+            self.problem(&raw.span(), "an election has at least one contest");
+        }
+        let mut contest_ids = Seen::new("contest");
+        // The aggregate topic is keyed by candidate, so an id stands for one candidate in the whole election.
+        let mut candidate_ids = Seen::new("candidate");
+        let mut contests = Vec::new();
+        for contest in raw.get_ref() {
+            self.text_id(&contest.id);
+            contest_ids.once(self, &contest.id);
+            if contest.candidates.is_empty() {
+                self.problem(
+                    &contest.id.span(),
+                    format!("contest `{}` has no candidates", contest.id.get_ref()),
+                );
+            }
+            for candidate in &contest.candidates {
+                self.candidate(candidate);
+                candidate_ids.once(self, &candidate.id);
+            }
+            contests.push(Contest {
+                id: ContestId::new(contest.id.get_ref()),
+                title: contest.title.clone(),
+                candidates: contest.candidates.iter().map(RawCandidate::checked).collect(),
+            });
+        }
+        contests
+    }
+
+    fn candidate(&mut self, candidate: &RawCandidate) {
+        self.text_id(&candidate.id);
+        if let Some(color) = &candidate.color {
+            let hexadecimal = color.get_ref().strip_prefix('#').is_some_and(|digits| {
+                digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+            });
+            if !hexadecimal {
+                self.problem(
+                    &color.span(),
+                    format!("`{}` is not a color like #2a6fdb", color.get_ref()),
+                );
+            }
+        }
+        if let Some(photo) = &candidate.photo_url {
+            let address = photo.get_ref();
+            // Anything else, `javascript:` above all, must not get into a page.
+            if !(address.starts_with("https://")
+                || address.starts_with("http://")
+                || address.starts_with('/'))
+            {
+                self.problem(&photo.span(), "a photo is an https: or http: address or a path");
+            }
+        }
+    }
+
+    fn locations(&mut self, raw: &Spanned<Vec<RawLocation>>, contests: &[Contest]) -> Vec<Location> {
+        if raw.get_ref().is_empty() {
+            self.problem(&raw.span(), "an election has at least one location");
+        }
+        let mut names = Seen::new("location");
+        let mut tiles = HashMap::new();
+        let mut locations = Vec::new();
+        for location in raw.get_ref() {
+            self.text_id(&location.id);
+            names.once(self, &location.id);
+            if location.name.get_ref() != location.id.get_ref() {
+                names.once(self, &location.name);
+            }
+            if let Some(tile) = &location.tile
+                && let Some(other) = tiles.insert(*tile.get_ref(), location.name.get_ref())
+            {
+                self.problem(&tile.span(), format!("the tile is taken by {other}"));
+            }
+            locations.push(Location {
+                id: LocationId::new(location.id.get_ref()),
+                name: location.name.get_ref().clone(),
+                registered_voters: location.registered_voters,
+                tile: location.tile.as_ref().map(|tile| *tile.get_ref()),
+                contests: self.ballot(location, contests),
+            });
+        }
+        locations
+    }
+
+    /// The contests on a place's ballot; all where the place names none.
+    fn ballot(&mut self, location: &RawLocation, contests: &[Contest]) -> Vec<ContestId> {
+        let Some(named) = &location.contests else {
+            return contests.iter().map(|contest| contest.id.clone()).collect();
+        };
+        for id in named {
+            if !contests.iter().any(|contest| contest.id.as_str() == id.get_ref()) {
+                self.problem(&id.span(), format!("there is no contest `{}`", id.get_ref()));
+            }
+        }
+        named.iter().map(|id| ContestId::new(id.get_ref())).collect()
+    }
+}
+
+impl RawCandidate {
+    fn checked(&self) -> Candidate {
+        Candidate {
+            id: CandidateId::new(self.id.get_ref()),
+            name: self.name.clone(),
+            party: self.party.clone(),
+            color: self
+                .color
+                .as_ref()
+                .map(|color| color.get_ref().to_ascii_lowercase()),
+            photo_url: self.photo_url.as_ref().map(|photo| photo.get_ref().clone()),
+        }
+    }
+}
+
+/// Names that may stand once.
+struct Seen {
+    what: &'static str,
+    lines: HashMap<String, usize>,
+}
+
+impl Seen {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            lines: HashMap::new(),
+        }
+    }
+
+    fn once(&mut self, check: &mut Check<'_>, name: &Spanned<String>) {
+        let line = line_of(check.text, &name.span());
+        if let Some(before) = self.lines.insert(name.get_ref().clone(), line) {
+            let message = format!(
+                "the {} `{}` stands on line {before} already",
+                self.what,
+                name.get_ref()
+            );
+            check.problem(&name.span(), message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: &str = r##"id = "e"
+title = "E"
+mode = "test"
+opens_at = "2026-11-03T07:00:00Z"
+closes_at = 2026-11-03T20:00:00Z
+allowed_lateness = "90s"
+[[contests]]
+id = "k"
+title = "K"
+[[contests.candidates]]
+id = "c1"
+name = "One"
+color = "#2A6fdb"
+[[locations]]
+id = "A"
+name = "Alder"
+registered_voters = 8_074_000
+tile = [5, 8]
+"##;
+
+    #[track_caller]
+    fn check(from: &str, to: &str, expected: &[(usize, &str)]) {
+        assert!(SOUND.contains(from), "{from}");
+        let problems = Definition::parse(&SOUND.replace(from, to)).unwrap_err().problems;
+        let seen: Vec<_> = problems
+            .iter()
+            .map(|problem| (problem.line, problem.message.as_str()))
+            .collect();
+        assert_eq!(seen.len(), expected.len(), "{seen:?}");
+        for ((line, message), (expected_line, part)) in seen.iter().zip(expected) {
+            assert!(line == expected_line && message.contains(part), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_sound_definition_is_read() {
+        let election = Definition::parse(SOUND).unwrap().into_election();
+        assert_eq!(election.closes_at, Some("2026-11-03T20:00:00Z".parse().unwrap()));
+        assert_eq!(election.allowed_lateness_ms, 90_000);
+        assert_eq!(election.locations[0].registered_voters, Some(8_074_000));
+        assert_eq!(election.locations[0].contests, [ContestId::new("k")]);
+        assert_eq!(
+            election.contests[0].candidates[0].color.as_deref(),
+            Some("#2a6fdb")
+        );
+        assert_eq!(election.definition_hash.len(), 64);
+    }
+
+    #[test]
+    fn every_error_is_told_with_its_line() {
+        check("id = \"c1\"", "id = \"\"", &[(11, "1 to 256 bytes")]);
+        check("2026-11-03T07:00:00Z", "yesterday", &[(4, "not a time")]);
+        check(
+            "2026-11-03T07:00:00Z",
+            "2027-11-03T07:00:00Z",
+            &[(5, "close before they open")],
+        );
+        check("\"90s\"", "\"soon\"", &[(6, "not a duration")]);
+        check("#2A6fdb", "blue", &[(13, "not a color")]);
+        check("mode = \"test\"", "mode = \"fun\"", &[(3, "unknown variant")]);
+        check("tile = [5, 8]", "contests = [\"x\"]", &[(18, "no contest `x`")]);
+        check(
+            "name = \"One\"",
+            "name = \"One\"\nphoto_url = \"javascript:alert(1)\"",
+            &[(13, "photo")],
+        );
+        check("tile = [5, 8]", "shape = 1", &[(18, "unknown field")]);
+        let twice = "tile = [5, 8]\n[[locations]]\nid = \"B\"\nname = \"A\"\ntile = [5, 8]";
+        check(
+            "tile = [5, 8]",
+            twice,
+            &[(21, "line 15 already"), (22, "taken by Alder")],
+        );
+        check(
+            "title = \"E\"",
+            "title = \"E\"\nbreakdowns = [\"gender\"]",
+            &[(3, "breakdowns")],
+        );
+    }
+
+    #[test]
+    fn an_embargo_needs_a_closing_time() {
+        let open_end = SOUND.replace("closes_at = 2026-11-03T20:00:00Z", "embargo = \"until_close\"");
+        let problems = Definition::parse(&open_end).unwrap_err().problems;
+        assert_eq!(problems[0].line, 5);
+    }
+}

@@ -1,0 +1,104 @@
+//! The election definition: a TOML file in, an [`Election`] out that the rest can rely on.
+//!
+//! A definition is checked as a whole, and every error is told with its line. Its hash covers what it says and not
+//! how it is written: comments and spaces make no difference.
+
+mod definition;
+
+use sha2::{Digest, Sha256};
+use tallyboard_shared::{
+    election::{Election, Embargo, LatePolicy, Mode},
+    ids::ElectionId,
+};
+
+pub use definition::{Definition, DefinitionError, Problem};
+
+/// One minute, as in the pipelines that we replace (CONTRACT, "Election definition").
+const ALLOWED_LATENESS_MS: i64 = 60_000;
+
+/// Clocks of polling places are set by hand: five minutes pass.
+const MAX_CLOCK_SKEW_MS: i64 = 300_000;
+
+/// CONTRACT, "Election definition".
+const DISCLOSURE_THRESHOLD: u64 = 10;
+
+/// The definition of the demonstration: a republic that doesn't exist.
+const DEMO: &str = include_str!("../../elections/marenne.toml");
+
+/// The made-up election that the simulation runs on where no other is given.
+///
+/// # Panics
+/// Never: the definition is part of the program, and a test reads it.
+#[must_use]
+pub fn demo() -> Election {
+    Definition::parse(DEMO)
+        .expect("the definition in the program is checked by a test")
+        .into_election()
+}
+
+/// The election of votes for which there is no definition: candidates and places are taken from the votes.
+#[must_use]
+pub fn undefined() -> Election {
+    hashed(Election {
+        id: ElectionId::new("votes"),
+        title: "Votes".into(),
+        // Whether the votes are real is unknown without a definition, and the page must not claim it.
+        mode: Mode::Test,
+        definition_hash: String::new(),
+        defined: false,
+        opens_at: None,
+        closes_at: None,
+        embargo: Embargo::None,
+        allowed_lateness_ms: ALLOWED_LATENESS_MS,
+        late_policy: LatePolicy::Count,
+        max_clock_skew_ms: MAX_CLOCK_SKEW_MS,
+        disclosure_threshold: 0,
+        contests: Vec::new(),
+        locations: Vec::new(),
+    })
+}
+
+/// Fills in the hash of everything else.
+fn hashed(mut election: Election) -> Election {
+    election.definition_hash = String::new();
+    let canonical = serde_json::to_vec(&election).expect("an election has only text keys");
+    election.definition_hash = Sha256::digest(&canonical)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    election
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_is_a_sound_election_with_a_map() {
+        let election = demo();
+        assert_eq!(election.contests[0].candidates.len(), 5);
+        assert_eq!(election.locations.len(), 40);
+        let tiles: std::collections::BTreeSet<_> = election
+            .locations
+            .iter()
+            .map(|place| place.tile.expect("every province has a tile"))
+            .collect();
+        assert_eq!(tiles.len(), 40);
+        assert!(
+            election
+                .locations
+                .iter()
+                .all(|place| place.registered_voters > Some(1000))
+        );
+        assert_eq!(election.mode, Mode::Simulation);
+    }
+
+    #[test]
+    fn the_hash_covers_the_content_and_not_the_writing() {
+        let hash = |text: &str| Definition::parse(text).unwrap().into_election().definition_hash;
+        let changed = DEMO.replace("Ines Okafor", "Inez Okafor");
+        assert_eq!(hash(DEMO), hash(&format!("# A comment.\n{DEMO}\n\n")));
+        assert_ne!(hash(DEMO), hash(&changed));
+        assert_ne!(hash(DEMO), undefined().definition_hash);
+    }
+}

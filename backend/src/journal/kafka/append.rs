@@ -1,0 +1,221 @@
+//! Appending: acknowledged by all replicas, and in transactions.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{DeliveryResult, Header, Message, OwnedHeaders},
+    producer::{BaseRecord, DefaultProducerContext, Producer, ProducerContext, ThreadedProducer},
+};
+
+use super::{ASK_TIMEOUT, KafkaSettings, setup, unavailable, unsigned};
+use crate::journal::{ExclusiveAppender, JournalError, NewRecord, Position};
+
+/// How long librdkafka tries to deliver a record before it gives up.
+const DELIVERY_TIMEOUT_MS: &str = "30000";
+
+/// How long to wait for a place where librdkafka's queue is full.
+const QUEUE_FULL_WAIT: Duration = Duration::from_millis(5);
+
+/// Produces with acknowledgements.
+pub(super) struct KafkaProducer(ThreadedProducer<Deliveries>);
+
+/// Takes delivery reports to whoever waits for them.
+struct Deliveries;
+
+/// One record's share in what its sender waits for.
+struct Ticket {
+    number: usize,
+    parcel: Arc<Parcel>,
+}
+
+/// Records that are sent together.
+struct Parcel {
+    state: Mutex<ParcelState>,
+    changed: Condvar,
+}
+
+struct ParcelState {
+    positions: Vec<Option<Position>>,
+    open: usize,
+    error: Option<KafkaError>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+        let mut state = ticket.parcel.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(message) => {
+                let offset = u64::try_from(message.offset()).unwrap_or(0);
+                state.positions[ticket.number] = Some(Position {
+                    partition: unsigned(message.partition()),
+                    offset,
+                });
+            }
+            Err((error, _)) => state.error = Some(error.clone()),
+        }
+        state.open -= 1;
+        if state.open == 0 {
+            ticket.parcel.changed.notify_all();
+        }
+    }
+}
+
+impl Parcel {
+    fn wait(&self) -> Result<Vec<Position>, JournalError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Every record is reported in the end: delivered, or given up after the delivery time-out.
+        while state.open > 0 {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        match &state.error {
+            Some(error) => Err(unavailable(error)),
+            None => Ok(state
+                .positions
+                .iter()
+                .map(|place| place.expect("delivered records have a place"))
+                .collect()),
+        }
+    }
+}
+
+impl KafkaProducer {
+    pub(super) fn new(settings: &KafkaSettings) -> Result<Self, JournalError> {
+        let config = settings.client(&[
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+            // The Java default, so that a voter's votes share a partition whoever produces them.
+            ("partitioner", "murmur2_random"),
+            ("compression.type", "lz4"),
+            ("linger.ms", "5"),
+            ("message.timeout.ms", DELIVERY_TIMEOUT_MS),
+            ("queue.buffering.max.messages", "500000"),
+        ]);
+        config
+            .create_with_context(Deliveries)
+            .map(Self)
+            .map_err(|error| setup(&error))
+    }
+
+    pub(super) fn append(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Position>, JournalError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parcel = Arc::new(Parcel {
+            state: Mutex::new(ParcelState {
+                positions: vec![None; records.len()],
+                open: records.len(),
+                error: None,
+            }),
+            changed: Condvar::new(),
+        });
+        for (number, record) in records.iter().enumerate() {
+            let ticket = Box::new(Ticket {
+                number,
+                parcel: Arc::clone(&parcel),
+            });
+            let record = with_content(BaseRecord::with_opaque_to(topic, ticket), record);
+            self.send(record).map_err(|error| unavailable(&error))?;
+        }
+        parcel.wait()
+    }
+
+    fn send(&self, mut record: BaseRecord<'_, [u8], [u8], Box<Ticket>>) -> Result<(), KafkaError> {
+        loop {
+            match self.0.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
+                    std::thread::sleep(QUEUE_FULL_WAIT);
+                    record = refused;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+}
+
+fn with_content<'a, D: rdkafka::util::IntoOpaque>(
+    mut to: BaseRecord<'a, [u8], [u8], D>,
+    record: &'a NewRecord,
+) -> BaseRecord<'a, [u8], [u8], D> {
+    to = to.payload(&record.value);
+    if let Some(key) = &record.key {
+        to = to.key(key);
+    }
+    if !record.headers.is_empty() {
+        let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        let all = record.headers.iter();
+        to = to.headers(all.fold(headers, |headers, (name, value)| {
+            headers.insert(Header {
+                key: name,
+                value: Some(value),
+            })
+        }));
+    }
+    to
+}
+
+/// Appends in transactions under one `transactional.id`: the broker fences whoever held it before.
+pub(super) struct KafkaAppender(ThreadedProducer<DefaultProducerContext>);
+
+impl KafkaAppender {
+    pub(super) fn new(settings: &KafkaSettings, name: &str) -> Result<Self, JournalError> {
+        let config = settings.client(&[
+            ("transactional.id", name),
+            ("acks", "all"),
+            ("partitioner", "murmur2_random"),
+            ("compression.type", "lz4"),
+            ("linger.ms", "0"),
+            ("message.timeout.ms", "10000"),
+            ("transaction.timeout.ms", "10000"),
+        ]);
+        let producer: ThreadedProducer<_> = config.create().map_err(|error| setup(&error))?;
+        producer
+            .init_transactions(ASK_TIMEOUT)
+            .map_err(|error| classify(&error))?;
+        Ok(Self(producer))
+    }
+
+    fn transaction(&self, records: &[(String, NewRecord)]) -> Result<(), KafkaError> {
+        self.0.begin_transaction()?;
+        for (topic, record) in records {
+            self.0
+                .send(with_content(BaseRecord::to(topic), record))
+                .map_err(|(error, _)| error)?;
+        }
+        self.0.flush(ASK_TIMEOUT)?;
+        self.0.commit_transaction(ASK_TIMEOUT)
+    }
+}
+
+impl ExclusiveAppender for KafkaAppender {
+    fn append_all(&mut self, records: Vec<(String, NewRecord)>) -> Result<(), JournalError> {
+        // What is left open after an error is aborted by the next to take the name.
+        self.transaction(&records).map_err(|error| classify(&error))
+    }
+}
+
+fn classify(error: &KafkaError) -> JournalError {
+    let fenced = matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::Fenced
+                | RDKafkaErrorCode::ProducerFenced
+                | RDKafkaErrorCode::InvalidProducerEpoch
+                | RDKafkaErrorCode::InvalidProducerIdMapping
+        )
+    );
+    if fenced {
+        JournalError::Fenced(error.to_string())
+    } else {
+        unavailable(error)
+    }
+}

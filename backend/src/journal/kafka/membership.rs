@@ -1,0 +1,127 @@
+//! Group membership: which partitions are ours. Fetches nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
+};
+
+use super::{KafkaSettings, setup, signed, unavailable, unsigned};
+use crate::journal::{JournalError, Membership};
+
+pub(super) struct KafkaMembership {
+    consumer: BaseConsumer<Assignment>,
+    topic: String,
+    told: Option<BTreeSet<u32>>,
+}
+
+/// The partitions that the group has given us; `None` before the first assignment.
+#[derive(Default)]
+struct Assignment(Mutex<Option<BTreeSet<u32>>>);
+
+impl ClientContext for Assignment {}
+
+impl ConsumerContext for Assignment {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let mut ours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = ours.get_or_insert_default();
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                ours.extend(numbers(partitions));
+                if let Err(error) = consumer.pause(partitions) {
+                    tracing::warn!(%error, "partitions of a membership can't be paused; they are fetched in vain");
+                }
+            }
+            Rebalance::Revoke(partitions) => numbers(partitions).for_each(|partition| {
+                ours.remove(&partition);
+            }),
+            Rebalance::Error(error) => tracing::warn!(%error, "the group couldn't be rebalanced"),
+        }
+    }
+}
+
+fn numbers(partitions: &TopicPartitionList) -> impl Iterator<Item = u32> {
+    partitions
+        .elements()
+        .into_iter()
+        .map(|element| unsigned(element.partition()))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+impl KafkaMembership {
+    pub(super) fn new(settings: &KafkaSettings, group: &str, topic: &str) -> Result<Self, JournalError> {
+        let instance = format!("{group}-{}", settings.instance_id);
+        let config = settings.client(&[
+            ("group.id", group),
+            // A process that comes back under its name gets its partitions without waiting for the time-out.
+            ("group.instance.id", &instance),
+            // A partition that stays keeps being counted while others move.
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("session.timeout.ms", "6000"),
+            ("heartbeat.interval.ms", "1500"),
+            ("enable.auto.commit", "false"),
+            ("auto.offset.reset", "latest"),
+            ("queued.min.messages", "1"),
+            ("fetch.message.max.bytes", "1024"),
+            ("topic.metadata.refresh.interval.ms", "10000"),
+        ]);
+        let consumer: BaseConsumer<Assignment> = config
+            .create_with_context(Assignment::default())
+            .map_err(|error| setup(&error))?;
+        consumer.subscribe(&[topic]).map_err(|error| setup(&error))?;
+        Ok(Self {
+            consumer,
+            topic: topic.to_owned(),
+            told: None,
+        })
+    }
+}
+
+impl Membership for KafkaMembership {
+    fn poll(&mut self, wait: Duration) -> Result<Option<BTreeSet<u32>>, JournalError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            // A record that slipped in before the pause is of no interest here.
+            if let Some(Err(error)) = self
+                .consumer
+                .poll(deadline.saturating_duration_since(Instant::now()))
+            {
+                return Err(unavailable(&error));
+            }
+            let ours = self
+                .consumer
+                .context()
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            if ours.is_some() && ours != self.told {
+                self.told.clone_from(&ours);
+                return Ok(ours);
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn report(&mut self, next_offsets: &BTreeMap<u32, u64>) {
+        let mut places = TopicPartitionList::with_capacity(next_offsets.len());
+        for (partition, offset) in next_offsets {
+            let offset = Offset::Offset(i64::try_from(*offset).expect("offsets are 63 bits"));
+            if let Err(error) = places.add_partition_offset(&self.topic, signed(*partition), offset) {
+                tracing::debug!(%error, "progress can't be reported");
+            }
+        }
+        // Progress that isn't reported is only missing in tools that show lag.
+        if let Err(error) = self.consumer.commit(&places, CommitMode::Async) {
+            tracing::debug!(%error, "progress can't be reported");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The names of the topics and what each must be (CONTRACT, "Topics").
+
+/// The topics of one pipeline; all names carry its prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topics {
+    /// The ballot box.
+    pub votes: String,
+    /// Tallies of partitions, by partition.
+    pub tallies: String,
+    /// Published results, by version.
+    pub results: String,
+    /// The newest votes of every candidate.
+    pub candidates: String,
+    /// The newest turnout of every place.
+    pub turnout: String,
+}
+
+/// What happens to old records of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Kept for good.
+    Keep,
+    /// The newest of every key is kept.
+    Compact,
+}
+
+/// What a topic must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Its name.
+    pub name: String,
+    /// How many partitions a new one gets.
+    pub partitions: u32,
+    /// What happens to old records.
+    pub cleanup: Cleanup,
+    /// Further settings of a new one, as Kafka names them.
+    pub settings: Vec<(&'static str, &'static str)>,
+}
+
+impl Topics {
+    /// The topics with a prefix, which may be empty.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        let name = |name| format!("{prefix}{name}");
+        Self {
+            votes: name("votes_topic"),
+            tallies: name("partition_tallies"),
+            results: name("election_results"),
+            candidates: name("aggregated_votes_per_candidate"),
+            turnout: name("aggregated_turnout_by_location"),
+        }
+    }
+
+    /// What each topic must be.
+    #[must_use]
+    pub fn specs(&self, vote_partitions: u32) -> Vec<TopicSpec> {
+        let spec = |name: &String, partitions, cleanup, settings| TopicSpec {
+            name: name.clone(),
+            partitions,
+            cleanup,
+            settings,
+        };
+        vec![
+            spec(&self.votes, vote_partitions, Cleanup::Keep, Vec::new()),
+            // Whoever publishes is who holds the one partition. Small segments and early compaction keep it small.
+            spec(
+                &self.tallies,
+                1,
+                Cleanup::Compact,
+                vec![
+                    ("segment.bytes", "67108864"),
+                    ("min.cleanable.dirty.ratio", "0.01"),
+                ],
+            ),
+            spec(&self.results, 1, Cleanup::Keep, Vec::new()),
+            spec(&self.candidates, 1, Cleanup::Compact, Vec::new()),
+            spec(&self.turnout, 1, Cleanup::Compact, Vec::new()),
+        ]
+    }
+}

@@ -1,0 +1,15 @@
+//! The three roles: counter, publisher, viewer.
+//!
+//! Each is a pure state machine (its own module, no journal, no clock) and a thin shell (`run` inside it) that feeds
+//! it from the journal and carries out what it says. The roles know each other only by what lies in the journal.
+
+pub mod counter;
+pub mod disclosure;
+pub mod publication;
+pub mod publisher;
+pub mod viewer;
+
+use std::time::Duration;
+
+/// How long a shell waits before it tries again what failed for a passing reason.
+const RETRY_WAIT: Duration = Duration::from_millis(500);

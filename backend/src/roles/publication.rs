@@ -1,0 +1,182 @@
+//! A publication: one version of the results, as it lies on `election_results`, and the rows of the two topics that
+//! the dashboards of the existing pipelines read.
+
+use serde::{Deserialize, Serialize};
+use tallyboard_shared::{
+    election::Election,
+    results::{CandidateResult, LocationResult, Results},
+    update::Update,
+};
+
+use crate::journal::{NewRecord, Topics};
+
+/// What a record of `election_results` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum PublicationRecord {
+    /// Everything: readers can start here.
+    Snapshot {
+        /// The definition.
+        election: Box<Election>,
+        /// The results.
+        results: Box<Results>,
+    },
+    /// The step from the version before.
+    Delta {
+        /// Absolute values of what changed.
+        update: Box<Update>,
+    },
+}
+
+/// A version that is ready to be appended.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The results of the version.
+    pub results: Results,
+    /// How the version is written down.
+    pub record: PublicationRecord,
+    /// Whose votes changed, with the contest and whether its id is part of the key.
+    candidates: Vec<(String, Vec<u8>)>,
+    turnout: Vec<(String, Vec<u8>)>,
+}
+
+/// A row of `aggregated_votes_per_candidate`: the seeds' fields, then ours.
+#[derive(Serialize)]
+struct CandidateRow<'a> {
+    candidate_id: &'a str,
+    candidate_name: &'a str,
+    party_affiliation: Option<&'a str>,
+    photo_url: Option<&'a str>,
+    total_votes: Option<u64>,
+    contest_id: &'a str,
+    version: u64,
+}
+
+/// A row of `aggregated_turnout_by_location`: the seeds' fields, then ours.
+#[derive(Serialize)]
+struct TurnoutRow<'a> {
+    state: &'a str,
+    count: u64,
+    registered_voters: Option<u64>,
+    turnout: Option<f64>,
+    version: u64,
+}
+
+impl Publication {
+    /// The publication of `results`, which follow `before`.
+    ///
+    /// It is a snapshot where `as_snapshot` asks for it or no step leads from `before` to `results`.
+    #[must_use]
+    pub fn new(election: &Election, before: Option<&Results>, results: Results, as_snapshot: bool) -> Self {
+        let update = before.and_then(|before| Update::between(before, &results));
+        // Rows of another definition say nothing about these.
+        let before = before.filter(|_| update.is_some());
+        let candidates = candidate_rows(election, before, &results);
+        let turnout = turnout_rows(before, &results);
+        let record = match update {
+            Some(update) if !as_snapshot => PublicationRecord::Delta {
+                update: Box::new(update),
+            },
+            _ => PublicationRecord::Snapshot {
+                election: Box::new(election.clone()),
+                results: Box::new(results.clone()),
+            },
+        };
+        Self {
+            results,
+            record,
+            candidates,
+            turnout,
+        }
+    }
+
+    /// The records of all topics, to be appended as one.
+    #[must_use]
+    pub fn records(&self, topics: &Topics) -> Vec<(String, NewRecord)> {
+        let results = NewRecord::new(self.results.version.to_string(), json(&self.record));
+        let mut records = vec![(topics.results.clone(), results)];
+        for (topic, rows) in [
+            (&topics.candidates, &self.candidates),
+            (&topics.turnout, &self.turnout),
+        ] {
+            records.extend(
+                rows.iter()
+                    .map(|(key, row)| (topic.clone(), NewRecord::new(key.as_str(), row.as_slice()))),
+            );
+        }
+        records
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("results have only text keys")
+}
+
+fn candidate_rows(
+    election: &Election,
+    before: Option<&Results>,
+    results: &Results,
+) -> Vec<(String, Vec<u8>)> {
+    let mut rows = Vec::new();
+    for contest in &results.contests {
+        let contest_before =
+            before.and_then(|before| before.contests.iter().find(|before| before.id == contest.id));
+        let known: std::collections::HashMap<_, _> = contest_before
+            .iter()
+            .flat_map(|before| &before.candidates)
+            .map(|before| (&before.id, before))
+            .collect();
+        for candidate in &contest.candidates {
+            let same = |before: &&CandidateResult| {
+                before.votes == candidate.votes
+                    && before.name == candidate.name
+                    && before.party == candidate.party
+            };
+            if known.get(&candidate.id).is_some_and(same) {
+                continue;
+            }
+            // A definition has every candidate's id once; votes without one may use an id in several contests.
+            let key = if election.defined || results.contests.len() == 1 {
+                candidate.id.to_string()
+            } else {
+                format!("{}/{}", contest.id, candidate.id)
+            };
+            let row = CandidateRow {
+                candidate_id: candidate.id.as_str(),
+                candidate_name: &candidate.name,
+                party_affiliation: candidate.party.as_deref(),
+                photo_url: candidate.photo_url.as_deref(),
+                total_votes: candidate.votes,
+                contest_id: contest.id.as_str(),
+                version: results.version,
+            };
+            rows.push((key, json(&row)));
+        }
+    }
+    rows
+}
+
+fn turnout_rows(before: Option<&Results>, results: &Results) -> Vec<(String, Vec<u8>)> {
+    let known: std::collections::HashMap<_, _> = before
+        .iter()
+        .flat_map(|before| &before.locations)
+        .map(|before| (&before.id, before))
+        .collect();
+    let changed = results.locations.iter().filter(|location| {
+        known
+            .get(&location.id)
+            .is_none_or(|before: &&LocationResult| before.votes != location.votes)
+    });
+    changed
+        .map(|location| {
+            let row = TurnoutRow {
+                state: &location.name,
+                count: location.votes,
+                registered_voters: location.registered_voters,
+                turnout: location.turnout,
+                version: results.version,
+            };
+            (location.id.to_string(), json(&row))
+        })
+        .collect()
+}

@@ -1,0 +1,166 @@
+//! What a viewer shows, to be shared by everyone who is connected: encoded once per version, however many watch.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use tallyboard_shared::{
+    election::Election,
+    message::{HistoryPoint, PROTOCOL_VERSION, ServerMessage, Status, Welcome},
+    results::Results,
+};
+use tokio::sync::{broadcast, watch};
+
+/// So many frames wait for a slow client, some seconds at full pace; one that lags further starts over from the
+/// newest results.
+const FRAMES_WAITING_MAX: usize = 64;
+
+/// The newest version and the frames that lead to the next.
+pub struct Feed {
+    shown: watch::Sender<Arc<Shown>>,
+    status: watch::Sender<Status>,
+    frames: broadcast::Sender<Frame>,
+}
+
+/// One version as it is shown.
+pub struct Shown {
+    /// What is counted.
+    pub election: Arc<Election>,
+    /// The results; `None` before the first publication.
+    pub results: Option<Results>,
+    history: Arc<[HistoryPoint]>,
+    welcome: OnceLock<Bytes>,
+    body: OnceLock<Bytes>,
+}
+
+/// Something to send to everyone.
+#[derive(Clone)]
+pub enum Frame {
+    /// Everything starts over: send a welcome.
+    Start,
+    /// A step.
+    Step {
+        /// The version that it starts from.
+        previous: u64,
+        /// The version that it leads to.
+        version: u64,
+        /// The message.
+        json: Bytes,
+    },
+    /// How the count is doing.
+    Status(Bytes),
+}
+
+/// What one client follows.
+pub struct Subscription {
+    /// The newest version, at any time.
+    pub shown: watch::Receiver<Arc<Shown>>,
+    /// The frames since the subscription.
+    pub frames: broadcast::Receiver<Frame>,
+    /// How the count is doing.
+    pub status: watch::Receiver<Status>,
+}
+
+impl Shown {
+    /// A version, not encoded yet.
+    #[must_use]
+    pub fn new(election: Arc<Election>, results: Option<Results>, history: Arc<[HistoryPoint]>) -> Self {
+        Self {
+            election,
+            results,
+            history,
+            welcome: OnceLock::new(),
+            body: OnceLock::new(),
+        }
+    }
+
+    /// The version; 0 before the first publication.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.results.as_ref().map_or(0, |results| results.version)
+    }
+
+    /// The welcome message.
+    pub fn welcome(&self) -> Bytes {
+        let welcome = || {
+            let welcome = Welcome {
+                protocol: PROTOCOL_VERSION,
+                election: (*self.election).clone(),
+                results: self.results.clone(),
+                history: self.history.to_vec(),
+            };
+            json(&ServerMessage::Welcome(Box::new(welcome)))
+        };
+        self.welcome.get_or_init(welcome).clone()
+    }
+
+    /// The results as the body of an answer; `None` before the first publication.
+    pub fn body(&self) -> Option<Bytes> {
+        let results = self.results.as_ref()?;
+        let encode = || Bytes::from(serde_json::to_vec(results).expect("results have only text keys"));
+        Some(self.body.get_or_init(encode).clone())
+    }
+}
+
+/// A message as the text that goes over the wire.
+///
+/// # Panics
+/// Never: messages have only text keys.
+pub fn json(message: &ServerMessage) -> Bytes {
+    serde_json::to_vec(message)
+        .expect("messages have only text keys")
+        .into()
+}
+
+impl Feed {
+    /// A feed before the first publication.
+    #[must_use]
+    pub fn new(election: Arc<Election>, status: Status) -> Self {
+        let shown = Shown::new(election, None, Arc::from([]));
+        Self {
+            shown: watch::Sender::new(Arc::new(shown)),
+            status: watch::Sender::new(status),
+            frames: broadcast::Sender::new(FRAMES_WAITING_MAX),
+        }
+    }
+
+    /// Shows a version and sends the frame that leads to it.
+    pub(super) fn show(&self, shown: Shown, frame: Frame) {
+        // The version before the frame: whoever subscribes in between sees the frame as known already.
+        self.shown.send_replace(Arc::new(shown));
+        self.send(frame);
+    }
+
+    pub(super) fn report(&self, status: Status) {
+        self.send(Frame::Status(json(&ServerMessage::Status(status.clone()))));
+        self.status.send_replace(status);
+    }
+
+    fn send(&self, frame: Frame) {
+        // With nobody connected there is nobody to send to.
+        drop(self.frames.send(frame));
+    }
+
+    /// The newest version.
+    #[must_use]
+    pub fn shown(&self) -> Arc<Shown> {
+        Arc::clone(&self.shown.borrow())
+    }
+
+    /// How the count is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Follows from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        // The frames first: a version that is shown in between comes as both, and is told apart by its number.
+        let frames = self.frames.subscribe();
+        Subscription {
+            frames,
+            shown: self.shown.subscribe(),
+            status: self.status.subscribe(),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The viewer: follows the publications and shows them to everyone who is connected.
+//!
+//! Every viewer that follows the same topic shows the same versions. What may not leave the server is taken out here,
+//! before anything is encoded: what the rest of the server can reach has been disclosed.
+
+mod feed;
+mod run;
+
+use std::sync::Arc;
+
+use tallyboard_shared::{
+    election::Election,
+    message::HistoryPoint,
+    results::Results,
+    update::{Gap, Update},
+};
+
+pub use feed::{Feed, Frame, Shown, Subscription};
+pub use run::{ViewerSettings, follow, pulse};
+
+use crate::roles::{disclosure::disclose, publication::PublicationRecord};
+
+/// At most so many points of history: as many as a chart has pixels for, and a few tens of kilobytes.
+const HISTORY_POINTS_MAX: usize = 300;
+
+/// Points of history are at least so far apart, in milliseconds; the distance doubles whenever there are too many.
+const HISTORY_STEP_MS: i64 = 1000;
+
+/// Follows publications.
+pub struct Viewer {
+    /// As published; not to be shown.
+    published: Option<(Election, Results)>,
+    shown: Option<Results>,
+    history: History,
+}
+
+/// What a publication means for those who watch.
+#[derive(Debug)]
+pub enum Change {
+    /// Start over from these results.
+    Start(Election, Results),
+    /// Take this step.
+    Step(Update, Results),
+}
+
+impl Viewer {
+    /// A viewer that has seen nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            published: None,
+            shown: None,
+            history: History::default(),
+        }
+    }
+
+    /// Takes a publication; [`None`] where it tells nothing new.
+    ///
+    /// # Errors
+    /// [`Gap`] where publications are missing: the viewer needs the newest snapshot.
+    pub fn publication(&mut self, record: PublicationRecord) -> Result<Option<Change>, Gap> {
+        let (election, results) = match record {
+            PublicationRecord::Snapshot { election, results } => {
+                if self
+                    .published
+                    .as_ref()
+                    .is_some_and(|(_, known)| results.version <= known.version)
+                {
+                    return Ok(None);
+                }
+                (*election, *results)
+            }
+            PublicationRecord::Delta { update } => {
+                // Before the first snapshot steps lead nowhere.
+                let Some((election, mut results)) = self.published.take() else {
+                    return Ok(None);
+                };
+                let outcome = if update.version <= results.version {
+                    Ok(())
+                } else {
+                    results.apply(&update)
+                };
+                let taken = outcome.map(|()| update.version == results.version);
+                if !matches!(taken, Ok(true)) {
+                    self.published = Some((election, results));
+                    return taken.map(|_| None);
+                }
+                (election, results)
+            }
+        };
+        let shown = disclose(&election, results.clone());
+        let step = self
+            .shown
+            .as_ref()
+            .and_then(|before| Update::between(before, &shown));
+        self.history.add(&shown);
+        self.published = Some((election.clone(), results));
+        self.shown = Some(shown.clone());
+        Ok(Some(match step {
+            Some(update) => Change::Step(update, shown),
+            None => Change::Start(election, shown),
+        }))
+    }
+
+    /// How the count moved, as far as this viewer has followed it.
+    #[must_use]
+    pub fn history(&self) -> Arc<[HistoryPoint]> {
+        Arc::clone(&self.history.points)
+    }
+}
+
+impl Default for Viewer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Evenly thinned points.
+struct History {
+    points: Arc<[HistoryPoint]>,
+    step_ms: i64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            points: Arc::from([]),
+            step_ms: HISTORY_STEP_MS,
+        }
+    }
+}
+
+impl History {
+    fn add(&mut self, results: &Results) {
+        let newest = self.points.last().map(|point| point.as_of.as_millisecond());
+        if newest.is_some_and(|newest| results.as_of.as_millisecond() < newest + self.step_ms) {
+            return;
+        }
+        let mut points = self.points.to_vec();
+        points.push(HistoryPoint::of(results));
+        if points.len() > HISTORY_POINTS_MAX {
+            let mut number = 0;
+            points.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+            self.step_ms *= 2;
+        }
+        self.points = points.into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tallyboard_shared::Timestamp;
+
+    use super::*;
+    use crate::{election, tally::merge};
+
+    fn results(version: u64, seconds: i64) -> Results {
+        let as_of = Timestamp::from_second(seconds).unwrap();
+        merge(&election::demo(), std::iter::empty(), version, as_of)
+    }
+
+    fn snapshot(version: u64, seconds: i64) -> PublicationRecord {
+        PublicationRecord::Snapshot {
+            election: Box::new(election::demo()),
+            results: Box::new(results(version, seconds)),
+        }
+    }
+
+    fn delta(from: u64, to: u64) -> PublicationRecord {
+        let update = Update::between(&results(from, 0), &results(to, 1)).unwrap();
+        PublicationRecord::Delta {
+            update: Box::new(update),
+        }
+    }
+
+    fn version(change: Option<Change>) -> Option<(u64, bool)> {
+        change.map(|change| match change {
+            Change::Start(_, results) => (results.version, true),
+            Change::Step(_, results) => (results.version, false),
+        })
+    }
+
+    #[test]
+    fn publications_are_taken_once_each_from_the_first_snapshot_on() {
+        let mut viewer = Viewer::new();
+        let mut take = |record| viewer.publication(record).map(version);
+        assert_eq!(take(delta(3, 4)), Ok(None));
+        assert_eq!(take(snapshot(5, 0)), Ok(Some((5, true))));
+        assert_eq!(take(delta(5, 6)), Ok(Some((6, false))));
+        assert_eq!(take(delta(5, 6)), Ok(None));
+        assert_eq!(take(snapshot(6, 0)), Ok(None));
+        assert_eq!(take(delta(7, 8)), Err(Gap { have: 6, need: 7 }));
+        assert_eq!(take(delta(6, 7)), Ok(Some((7, false))));
+        assert_eq!(take(snapshot(9, 1)), Ok(Some((9, false))));
+    }
+
+    #[test]
+    fn history_is_bounded_and_evenly_spaced() {
+        let mut viewer = Viewer::new();
+        for second in 0..2000i64 {
+            viewer
+                .publication(snapshot(second.cast_unsigned() + 1, second))
+                .unwrap();
+        }
+        let history = viewer.history();
+        assert!(
+            history.len() > HISTORY_POINTS_MAX / 3 && history.len() <= HISTORY_POINTS_MAX,
+            "{}",
+            history.len()
+        );
+        let seconds: Vec<_> = history.iter().map(|point| point.as_of.as_second()).collect();
+        let steps: std::collections::BTreeSet<_> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!((seconds[0], steps.len()), (0, 1), "{steps:?}");
+    }
+}

@@ -1,0 +1,284 @@
+//! The viewer's shell: one thread follows the publications, another takes the pulse of the count.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tallyboard_shared::{
+    Timestamp,
+    ids::Partition,
+    message::{FeedState, ServerMessage, Status},
+    results::Results,
+};
+
+use super::{
+    Change, Viewer,
+    feed::{Feed, Frame, Shown, json},
+};
+use crate::{
+    journal::{Batch, Journal, JournalError, Topics},
+    roles::{RETRY_WAIT, publication::PublicationRecord, publisher::SNAPSHOT_EVERY},
+    shutdown::Stop,
+};
+
+/// How often everyone is told how the count is doing. Pages take three missed ones for a broken connection.
+const PULSE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Votes that lie uncounted for so long, without a new version, make the figures stale.
+const STALE_AFTER: Duration = Duration::from_secs(10);
+
+/// What a viewer needs to know.
+#[derive(Clone)]
+pub struct ViewerSettings {
+    /// The names of the topics.
+    pub topics: Topics,
+}
+
+/// Follows the publications and shows them, until stopped.
+///
+/// # Errors
+/// [`JournalError`] where the topic can't be read at all; a broker that can't be reached is waited for.
+pub fn follow(
+    journal: &dyn Journal,
+    settings: &ViewerSettings,
+    feed: &Feed,
+    stop: &Stop,
+) -> Result<(), JournalError> {
+    let mut viewer = Viewer::new();
+    let mut reach = u64::from(SNAPSHOT_EVERY) * 3;
+    while !stop.is_raised() {
+        match follow_from(journal, &settings.topics.results, reach, &mut viewer, feed, stop) {
+            // No snapshot within reach, or a publication missing: start further back.
+            Ok(()) => reach = reach.saturating_mul(4),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "publications can't be read");
+                std::thread::sleep(RETRY_WAIT);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Returns when stopped, or where the publications can't be understood from there.
+fn follow_from(
+    journal: &dyn Journal,
+    topic: &str,
+    reach: u64,
+    viewer: &mut Viewer,
+    feed: &Feed,
+    stop: &Stop,
+) -> Result<(), JournalError> {
+    let bounds = journal.bounds(topic)?.remove(&0).unwrap_or_default();
+    let start = bounds.end.saturating_sub(reach).max(bounds.start);
+    let mut reader = journal.read(topic, &BTreeMap::from([(0, start)]))?;
+    let mut batch = Batch::default();
+    while !stop.is_raised() {
+        match reader.next(&mut batch, Duration::from_millis(100)) {
+            Ok(()) => {}
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "publications can't be read");
+                std::thread::sleep(RETRY_WAIT);
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        for record in batch.iter() {
+            let publication: PublicationRecord = match serde_json::from_slice(record.value) {
+                Ok(publication) => publication,
+                Err(error) => {
+                    tracing::warn!(%error, offset = record.position.offset, "not a publication");
+                    continue;
+                }
+            };
+            match viewer.publication(publication) {
+                Ok(Some(change)) => show(feed, viewer, change),
+                Ok(None) => {}
+                Err(gap) => {
+                    tracing::warn!(?gap, offset = record.position.offset, "a publication is missing");
+                    return Ok(());
+                }
+            }
+        }
+        let nothing_shown = batch.reaches_end(0) && viewer.shown.is_none();
+        if nothing_shown && start > bounds.start {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn show(feed: &Feed, viewer: &Viewer, change: Change) {
+    let (frame, election, results) = match change {
+        Change::Start(election, results) => (Frame::Start, Arc::new(election), results),
+        Change::Step(update, results) => {
+            let (previous, version) = (update.previous, update.version);
+            let json = json(&ServerMessage::Update(Box::new(update)));
+            (
+                Frame::Step {
+                    previous,
+                    version,
+                    json,
+                },
+                Arc::clone(&feed.shown().election),
+                results,
+            )
+        }
+    };
+    feed.show(Shown::new(election, Some(results), viewer.history()), frame);
+}
+
+/// Tells everyone regularly how the count is doing, until stopped.
+pub fn pulse(journal: &dyn Journal, settings: &ViewerSettings, feed: &Feed, stop: &Stop) {
+    let mut pulse = Pulse {
+        newest: None,
+        unreachable_since: None,
+    };
+    let mut due = Instant::now();
+    while !stop.is_raised() {
+        if Instant::now() < due {
+            std::thread::sleep(Duration::from_millis(100));
+            continue;
+        }
+        due = Instant::now() + PULSE_INTERVAL;
+        let ends = journal.bounds(&settings.topics.votes).map_err(|error| {
+            tracing::warn!(%error, "the votes topic can't be asked how long it is");
+        });
+        let ends = ends.ok().map(|bounds| {
+            bounds
+                .into_iter()
+                .map(|(partition, bounds)| (partition, bounds.end))
+                .collect()
+        });
+        let shown = feed.shown();
+        feed.report(pulse.beat(Timestamp::now(), shown.results.as_ref(), ends.as_ref()));
+    }
+}
+
+/// What was seen at earlier beats.
+struct Pulse {
+    /// The newest version and since when it is the newest.
+    newest: Option<(u64, Timestamp)>,
+    unreachable_since: Option<Timestamp>,
+}
+
+impl Pulse {
+    fn beat(
+        &mut self,
+        now: Timestamp,
+        results: Option<&Results>,
+        ends: Option<&BTreeMap<u32, u64>>,
+    ) -> Status {
+        let version = results.map(|results| results.version);
+        let shown = version.unwrap_or(0);
+        let since = match self.newest {
+            Some((newest, since)) if newest == shown => since,
+            _ => now,
+        };
+        self.newest = Some((shown, since));
+        self.unreachable_since = if ends.is_some() {
+            None
+        } else {
+            self.unreachable_since.or(Some(now))
+        };
+        let lag = ends.map(|ends| lag(results, ends));
+        let silent = now.duration_since(since).unsigned_abs() >= STALE_AFTER;
+        let stuck = (lag.is_some_and(|lag| lag > 0) && silent).then_some(since);
+        let stale_since = self.unreachable_since.or(stuck);
+        let state = match lag {
+            _ if stale_since.is_some() => FeedState::Stale,
+            Some(lag) if lag > 0 => FeedState::CatchingUp,
+            _ => FeedState::Live,
+        };
+        Status {
+            state,
+            now,
+            version,
+            lag,
+            stale_since,
+        }
+    }
+}
+
+/// Records of the votes topic that aren't in the results.
+fn lag(results: Option<&Results>, ends: &BTreeMap<u32, u64>) -> u64 {
+    let counted = |partition: &u32| {
+        results
+            .and_then(|results| results.inputs.get(&Partition(*partition)))
+            .copied()
+            .unwrap_or(0)
+    };
+    ends.iter()
+        .map(|(partition, end)| end.saturating_sub(counted(partition)))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{election, tally::merge};
+
+    fn results(version: u64, counted: u64) -> Results {
+        let mut results = merge(
+            &election::demo(),
+            std::iter::empty(),
+            version,
+            Timestamp::UNIX_EPOCH,
+        );
+        results.inputs.insert(Partition(0), counted);
+        results
+    }
+
+    #[test]
+    fn figures_are_stale_when_votes_lie_uncounted_or_the_journal_is_away() {
+        let mut pulse = Pulse {
+            newest: None,
+            unreachable_since: None,
+        };
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let end = |end| Some(BTreeMap::from([(0u32, end)]));
+        let mut beat = |at, results: Option<Results>, ends: Option<BTreeMap<u32, u64>>| {
+            let status = pulse.beat(second(at), results.as_ref(), ends.as_ref());
+            (
+                status.state,
+                status.lag,
+                status.stale_since.map(|since| since.as_second()),
+            )
+        };
+        assert_eq!(beat(0, None, end(0)), (FeedState::Live, Some(0), None));
+        assert_eq!(
+            beat(2, Some(results(1, 5)), end(8)),
+            (FeedState::CatchingUp, Some(3), None)
+        );
+        assert_eq!(
+            beat(11, Some(results(1, 5)), end(8)),
+            (FeedState::CatchingUp, Some(3), None)
+        );
+        assert_eq!(
+            beat(12, Some(results(1, 5)), end(8)),
+            (FeedState::Stale, Some(3), Some(2))
+        );
+        assert_eq!(
+            beat(14, Some(results(2, 8)), end(8)),
+            (FeedState::Live, Some(0), None)
+        );
+        assert_eq!(
+            beat(60, Some(results(2, 8)), end(8)),
+            (FeedState::Live, Some(0), None)
+        );
+        assert_eq!(
+            beat(62, Some(results(2, 8)), None),
+            (FeedState::Stale, None, Some(62))
+        );
+        assert_eq!(
+            beat(64, Some(results(2, 8)), None),
+            (FeedState::Stale, None, Some(62))
+        );
+        assert_eq!(
+            beat(66, Some(results(2, 8)), end(8)),
+            (FeedState::Live, Some(0), None)
+        );
+    }
+}

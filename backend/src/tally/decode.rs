@@ -1,0 +1,250 @@
+//! From the bytes of a record to a ballot: strict where that protects, lenient where others write.
+//!
+//! Strict: size, UTF-8, a JSON object and nothing behind it, the types of the fields that are read, each of them at
+//! most once. Lenient: unknown fields of any shape, the order of the fields, both formats of time.
+
+use jiff::{Timestamp, civil};
+use tallyboard_shared::{
+    reason::Reason,
+    vote::{RECORD_BYTES_MAX, Text, VOTER_ID_BYTES_MAX, Vote},
+};
+
+/// A ballot with everything that is required; who or what it names isn't checked yet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ballot<'a> {
+    /// 1 to 256 bytes.
+    pub voter_id: Text<'a>,
+    /// Not empty.
+    pub candidate_id: Text<'a>,
+    /// Where the ballot names its contest.
+    pub contest_id: Option<Text<'a>>,
+    /// Id or name of the place.
+    pub location: Text<'a>,
+    /// When the ballot was cast, in milliseconds since 1970 UTC.
+    pub cast_at_ms: i64,
+    /// The candidate's name, as the ballot tells it.
+    pub candidate_name: Option<Text<'a>>,
+    /// The candidate's party, as the ballot tells it.
+    pub party: Option<Text<'a>>,
+    /// The candidate's picture, as the ballot tells it.
+    pub photo_url: Option<Text<'a>>,
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// The reason why it isn't a ballot: too large, malformed, a missing field or a weight other than 1.
+pub fn decode(record: &[u8]) -> Result<Ballot<'_>, Reason> {
+    if record.len() > RECORD_BYTES_MAX {
+        return Err(Reason::TooLarge);
+    }
+    // serde_json passes over ignored strings without looking at their bytes, so UTF-8 is checked here, as a whole.
+    let json = std::str::from_utf8(record).map_err(|_| Reason::Malformed)?;
+    // serde would read an array as the fields in their order.
+    if !json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
+        return Err(Reason::Malformed);
+    }
+    let vote: Vote<'_> = serde_json::from_str(json).map_err(|_| Reason::Malformed)?;
+    let voter_id = required(vote.voter_id)?;
+    if voter_id.as_str().len() > VOTER_ID_BYTES_MAX {
+        return Err(Reason::TooLarge);
+    }
+    let candidate_id = required(vote.candidate_id)?;
+    let voting_time = required(vote.voting_time)?;
+    let location = required(
+        vote.location_id
+            .or_else(|| vote.address.and_then(|address| address.state)),
+    )?;
+    if vote.vote.is_some_and(|weight| weight != 1) {
+        return Err(Reason::InvalidWeight);
+    }
+    Ok(Ballot {
+        voter_id,
+        candidate_id,
+        contest_id: vote.contest_id,
+        location,
+        cast_at_ms: moment(voting_time.as_str()).ok_or(Reason::Malformed)?,
+        candidate_name: vote.candidate_name,
+        party: vote.party_affiliation,
+        photo_url: vote.photo_url,
+    })
+}
+
+fn required(text: Option<Text<'_>>) -> Result<Text<'_>, Reason> {
+    text.filter(|text| !text.as_str().is_empty())
+        .ok_or(Reason::MissingField)
+}
+
+/// `YYYY-MM-DD HH:MM:SS[.fraction]` as UTC, or RFC 3339; in milliseconds since 1970.
+///
+/// jiff alone would also take ISO 8601's shortened forms and names of zones, which no contract of ours allows.
+fn moment(text: &str) -> Option<i64> {
+    let shape = text.as_bytes();
+    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    let plain = shape.len() >= 19
+        && separators
+            .iter()
+            .all(|(position, separator)| shape[*position] == *separator)
+        && matches!(shape[10], b' ' | b'T' | b't')
+        && shape[17..19].iter().all(u8::is_ascii_digit)
+        && !shape.contains(&b'[');
+    if !plain {
+        return None;
+    }
+    let zoned = shape[19..]
+        .iter()
+        .any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
+    if zoned {
+        return Some(text.parse::<Timestamp>().ok()?.as_millisecond());
+    }
+    let civil: civil::DateTime = text.parse().ok()?;
+    Some(
+        civil
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_millisecond(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORTEST: &str =
+        r#"{"voter_id":"v","candidate_id":"c","voting_time":"2026-11-03 08:15:00","location_id":"OH"}"#;
+
+    #[track_caller]
+    fn check(record: &str, expected: Reason) {
+        assert_eq!(
+            decode(record.as_bytes()).map(|ballot| format!("{ballot:?}")),
+            Err(expected),
+            "{record}"
+        );
+    }
+
+    fn with(fields: &str) -> String {
+        format!("{},{fields}}}", SHORTEST.trim_end_matches('}'))
+    }
+
+    #[test]
+    fn the_shortest_ballot_is_read() {
+        let ballot = decode(SHORTEST.as_bytes()).unwrap();
+        assert_eq!(ballot.cast_at_ms, 1_793_693_700_000);
+        assert_eq!(ballot.location.as_str(), "OH");
+        assert_eq!(ballot.contest_id, None);
+    }
+
+    #[test]
+    fn a_whole_record_of_the_seeds_is_read() {
+        let record = include_bytes!("../../tests/data/seed-vote.json");
+        let ballot = decode(record).unwrap();
+        assert_eq!(ballot.voter_id.as_str(), "5b0b1f52-58a1-4f5e-9c1c-0c2fbc0a7b1a");
+        assert_eq!(ballot.location.as_str(), "Bedfordshire");
+        assert_eq!(ballot.party.unwrap().as_str(), "Savior Party");
+    }
+
+    #[test]
+    fn what_is_not_one_json_object_is_malformed() {
+        let not_objects = [
+            "",
+            " ",
+            "{",
+            "null",
+            "[]",
+            r#"["v","c","2026-11-03 08:15:00"]"#,
+            "\"v\"",
+            "1",
+        ];
+        not_objects
+            .into_iter()
+            .for_each(|record| check(record, Reason::Malformed));
+        check(&format!("{SHORTEST}{SHORTEST}"), Reason::Malformed);
+        assert_eq!(decode(b"{\"email\":\"\xff\"}").err(), Some(Reason::Malformed));
+        assert!(decode(format!(" \n{SHORTEST}\n").as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn wrong_types_and_repeated_fields_are_malformed() {
+        check(&SHORTEST.replace("\"v\"", "7"), Reason::Malformed);
+        check(&with(r#""voter_id":"w""#), Reason::Malformed);
+        check(&with(r#""vote":1.0"#), Reason::Malformed);
+        check(&with(r#""vote":"1""#), Reason::Malformed);
+        check(&with(r#""address":"Ohio""#), Reason::Malformed);
+    }
+
+    #[test]
+    fn absent_null_and_empty_fields_are_missing() {
+        check("{}", Reason::MissingField);
+        for field in ["\"v\"", "\"c\"", "\"OH\""] {
+            check(&SHORTEST.replace(field, "null"), Reason::MissingField);
+            check(&SHORTEST.replace(field, "\"\""), Reason::MissingField);
+        }
+        check(&SHORTEST.replace("voting_time", "time"), Reason::MissingField);
+        check(
+            &SHORTEST.replace("\"location_id\":\"OH\"", "\"address\":{}"),
+            Reason::MissingField,
+        );
+    }
+
+    #[test]
+    fn unknown_fields_of_any_shape_are_ignored() {
+        for field in [
+            r#""postcode":7"#,
+            r#""x":{"y":[1,{"z":null}]}"#,
+            r#""biography":"\u00e9\n""#,
+        ] {
+            assert!(decode(with(field).as_bytes()).is_ok(), "{field}");
+        }
+    }
+
+    #[test]
+    fn only_the_weight_one_counts() {
+        assert!(decode(with(r#""vote":1"#).as_bytes()).is_ok());
+        assert!(decode(with(r#""vote":null"#).as_bytes()).is_ok());
+        for weight in ["0", "2", "-1", "9223372036854775807"] {
+            check(&with(&format!(r#""vote":{weight}"#)), Reason::InvalidWeight);
+        }
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        let voter = |length| SHORTEST.replace("\"v\"", &format!("\"{}\"", "v".repeat(length)));
+        assert!(decode(voter(VOTER_ID_BYTES_MAX).as_bytes()).is_ok());
+        check(&voter(VOTER_ID_BYTES_MAX + 1), Reason::TooLarge);
+        let padded = |length: usize| format!("{SHORTEST}{}", " ".repeat(length - SHORTEST.len()));
+        assert!(decode(padded(RECORD_BYTES_MAX).as_bytes()).is_ok());
+        check(&padded(RECORD_BYTES_MAX + 1), Reason::TooLarge);
+    }
+
+    #[test]
+    fn deeply_nested_rubbish_is_passed_over_without_harm() {
+        let nested = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
+        assert!(
+            decode(with(&format!(r#""x":{nested}"#)).as_bytes()).is_ok_and(|ballot| ballot.cast_at_ms > 0)
+        );
+    }
+
+    #[test]
+    fn times_are_utc_or_rfc_3339() {
+        let moments = [
+            ("2026-11-03 08:15:00", Some(1_793_693_700_000)),
+            ("2026-11-03 08:15:00.250", Some(1_793_693_700_250)),
+            ("2026-11-03T08:15:00", Some(1_793_693_700_000)),
+            ("2026-11-03T08:15:00Z", Some(1_793_693_700_000)),
+            ("2026-11-03T08:15:00.123456+01:00", Some(1_793_690_100_123)),
+            ("2026-11-03 08:15", None),
+            ("2026-11-03", None),
+            ("20261103T081500Z", None),
+            ("2026-11-03T08:15:00+01:00[Europe/Berlin]", None),
+            ("2026-13-03 08:15:00", None),
+            ("2026-11-03 24:15:00", None),
+            ("03.11.2026 08:15:00", None),
+            ("2026-11-03 08:15:00 tomorrow", None),
+            ("ÄÄÄÄÄÄÄÄÄÄÄÄ", None),
+        ];
+        for (text, expected) in moments {
+            assert_eq!(moment(text), expected, "{text}");
+        }
+    }
+}

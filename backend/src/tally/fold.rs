@@ -1,0 +1,195 @@
+//! The fold of one partition: record by record, in the order of their offsets.
+//!
+//! The first valid vote of a voter in a contest wins. The offset always advances: whatever a record holds, it ends
+//! as a counted vote or as a rejection with a reason.
+
+use hashbrown::HashMap;
+use tallyboard_shared::{
+    election::{Election, LatePolicy, Mode},
+    reason::Reason,
+};
+
+use super::{
+    decode::{Ballot, decode},
+    partition_tally::{Cell, PartitionTally},
+    roster::Roster,
+    voters::{FingerprintKey, Voters},
+};
+
+/// A record of the votes topic, as far as the count looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its place in the partition.
+    pub offset: u64,
+    /// The journal's timestamp of it, in milliseconds since 1970; `None` where it has none.
+    pub timestamp_ms: Option<i64>,
+    /// Whether it carries the simulation header.
+    pub simulated: bool,
+    /// The vote.
+    pub value: &'a [u8],
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// Counted.
+    Counted {
+        /// Whether it came behind the watermark.
+        late: bool,
+    },
+    /// Not counted.
+    Rejected(Reason),
+}
+
+/// The rules that don't depend on names.
+#[derive(Debug)]
+struct Rules {
+    refuses_simulated: bool,
+    opens_at_ms: i64,
+    closes_at_ms: i64,
+    max_clock_skew_ms: i64,
+    allowed_lateness_ms: i64,
+    rejects_late: bool,
+}
+
+/// The state of one partition's count.
+pub struct Fold {
+    rules: Rules,
+    definition_hash: String,
+    partition: u32,
+    next_offset: u64,
+    roster: Roster,
+    voters: Voters,
+    /// Votes by (candidate, place).
+    cells: HashMap<(u32, u32), u64>,
+    rejected: [u64; Reason::ALL.len()],
+    late: u64,
+    newest_ms: Option<i64>,
+}
+
+impl Fold {
+    /// An empty count of `partition`, to be fed from its first offset.
+    #[must_use]
+    pub fn new(election: &Election, partition: u32, key: FingerprintKey) -> Self {
+        Self {
+            rules: Rules {
+                refuses_simulated: election.mode == Mode::Live,
+                opens_at_ms: election.opens_at.map_or(i64::MIN, |time| time.as_millisecond()),
+                closes_at_ms: election.closes_at.map_or(i64::MAX, |time| time.as_millisecond()),
+                max_clock_skew_ms: election.max_clock_skew_ms,
+                allowed_lateness_ms: election.allowed_lateness_ms,
+                rejects_late: election.late_policy == LatePolicy::Reject,
+            },
+            definition_hash: election.definition_hash.clone(),
+            partition,
+            next_offset: 0,
+            roster: Roster::new(election),
+            voters: Voters::new(key),
+            cells: HashMap::new(),
+            rejected: [0; Reason::ALL.len()],
+            late: 0,
+            newest_ms: None,
+        }
+    }
+
+    /// The offset of the record that comes next.
+    #[must_use]
+    pub fn next_offset(&self) -> u64 {
+        self.next_offset
+    }
+
+    /// Takes one record; offsets only grow, and one that was taken before is passed over as [`None`].
+    pub fn record(&mut self, record: &Record<'_>) -> Option<Outcome> {
+        if record.offset < self.next_offset {
+            return None;
+        }
+        self.next_offset = record.offset + 1;
+        Some(match self.judge(record) {
+            Ok(late) => Outcome::Counted { late },
+            Err(reason) => {
+                self.rejected[reason as usize] += 1;
+                Outcome::Rejected(reason)
+            }
+        })
+    }
+
+    fn judge(&mut self, record: &Record<'_>) -> Result<bool, Reason> {
+        let ballot = decode(record.value)?;
+        self.rules.check(&ballot, record)?;
+        let choice = self.roster.choice(&ballot)?;
+        let late = self
+            .watermark_ms()
+            .is_some_and(|watermark| ballot.cast_at_ms < watermark);
+        if late && self.rules.rejects_late {
+            return Err(Reason::Late);
+        }
+        if !self.voters.first_vote(choice.contest, ballot.voter_id.as_str()) {
+            return Err(Reason::DuplicateVoter);
+        }
+        *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;
+        self.late += u64::from(late);
+        self.newest_ms = self.newest_ms.max(Some(ballot.cast_at_ms));
+        Ok(late)
+    }
+
+    fn watermark_ms(&self) -> Option<i64> {
+        self.newest_ms
+            .map(|newest| newest.saturating_sub(self.rules.allowed_lateness_ms))
+    }
+
+    /// The tally of everything that was taken so far: the same records give the same tally, byte for byte.
+    #[must_use]
+    pub fn tally(&self) -> PartitionTally {
+        let mut cells: Vec<_> = self
+            .cells
+            .iter()
+            .map(|((candidate, location), votes)| Cell {
+                candidate: *candidate,
+                location: *location,
+                votes: *votes,
+            })
+            .collect();
+        cells.sort_unstable_by_key(|cell| (cell.candidate, cell.location));
+        let rejected = Reason::ALL
+            .into_iter()
+            .zip(self.rejected)
+            .filter(|(_, count)| *count > 0);
+        PartitionTally {
+            definition_hash: self.definition_hash.clone(),
+            partition: self.partition,
+            next_offset: self.next_offset,
+            cells,
+            rejected: rejected.collect(),
+            late: self.late,
+            watermark_ms: self.watermark_ms(),
+            discovered: self.roster.discovered().cloned(),
+        }
+    }
+}
+
+impl Rules {
+    fn check(&self, ballot: &Ballot<'_>, record: &Record<'_>) -> Result<(), Reason> {
+        if self.refuses_simulated && record.simulated {
+            return Err(Reason::SimulatedInLive);
+        }
+        if ballot.cast_at_ms < self.opens_at_ms {
+            return Err(Reason::BeforeOpen);
+        }
+        if ballot.cast_at_ms >= self.closes_at_ms {
+            return Err(Reason::AfterClose);
+        }
+        // Against the record's own time, not the clock: a recount must come to the same answer.
+        let latest = record
+            .timestamp_ms
+            .map(|time| time.saturating_add(self.max_clock_skew_ms));
+        if latest.is_some_and(|latest| ballot.cast_at_ms > latest) {
+            return Err(Reason::FutureTime);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

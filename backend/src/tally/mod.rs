@@ -1,0 +1,20 @@
+//! The count itself, pure: one partition's records go in, in the order of their offsets, and a tally comes out.
+//!
+//! Nothing here knows Kafka, a disk, a socket or a clock, so the same records give the same tally wherever and
+//! whenever they are folded. Reading order: [`decode`](mod@decode), [`Roster`], [`Fold`], [`PartitionTally`],
+//! [`merge`](mod@merge).
+
+mod decode;
+mod fold;
+mod merge;
+mod partition_tally;
+mod roster;
+mod voters;
+
+pub use decode::{Ballot, decode};
+pub use fold::{Fold, Outcome, Record};
+pub use merge::merge;
+pub(crate) use merge::status;
+pub use partition_tally::{Cell, Discovered, DiscoveredCandidate, PartitionTally, TallyFormatError};
+pub use roster::{Choice, Roster, check_choice};
+pub use voters::FingerprintKey;

@@ -1,0 +1,193 @@
+//! The tally of one partition: what a counter writes and a publisher merges.
+//!
+//! On the topic it is one byte of format version, then postcard compressed with LZ4. Only Tallyboard reads it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tallyboard_shared::{election::Election, reason::Reason};
+
+/// The first byte of an encoded tally.
+const FORMAT: u8 = 1;
+
+/// A tally is far smaller; what claims to be larger is damaged, and isn't given the memory.
+const TALLY_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Everything that was counted in one partition below `next_offset`.
+///
+/// Whichever tally of a partition has the highest `next_offset` is right, whoever wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionTally {
+    /// The definition that was counted by.
+    pub definition_hash: String,
+    /// Which partition of the votes topic.
+    pub partition: u32,
+    /// The offset of the first record that isn't in here.
+    pub next_offset: u64,
+    /// Votes, in the order of candidate and place; only where there are any.
+    pub cells: Vec<Cell>,
+    /// Records that weren't counted, by reason.
+    pub rejected: BTreeMap<Reason, u64>,
+    /// Votes counted although they came behind the watermark.
+    pub late: u64,
+    /// The newest vote's time less the allowed lateness, in milliseconds since 1970; `None` before the first vote.
+    pub watermark_ms: Option<i64>,
+    /// The names behind the numbers, where there is no definition to look them up in.
+    pub discovered: Option<Discovered>,
+}
+
+/// The votes for one candidate at one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Position of the candidate, counted through all contests.
+    pub candidate: u32,
+    /// Position of the place.
+    pub location: u32,
+    /// Votes counted.
+    pub votes: u64,
+}
+
+/// What the ballots of a partition named, in the order of appearance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovered {
+    /// Ids of contests.
+    pub contests: Vec<String>,
+    /// Candidates of all contests.
+    pub candidates: Vec<DiscoveredCandidate>,
+    /// Places, by what the ballots call them.
+    pub locations: Vec<String>,
+}
+
+/// A candidate as ballots describe it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscoveredCandidate {
+    /// Position of the contest.
+    pub contest: u32,
+    /// The candidate's id.
+    pub id: String,
+    /// The name on the first ballot that carries one.
+    pub name: Option<String>,
+    /// The party on the first ballot that carries one.
+    pub party: Option<String>,
+    /// The picture on the first ballot that carries one.
+    pub photo_url: Option<String>,
+}
+
+/// Why bytes aren't a tally.
+#[derive(Debug, thiserror::Error)]
+pub enum TallyFormatError {
+    /// Written by another version of Tallyboard, or by someone else.
+    #[error("unknown format {0:?}")]
+    UnknownFormat(Option<u8>),
+    /// The claimed size is beyond any tally.
+    #[error("claims {0} bytes")]
+    TooLarge(usize),
+    /// Not LZ4.
+    #[error("damaged compression")]
+    Compression(#[from] lz4_flex::block::DecompressError),
+    /// Not a tally.
+    #[error("damaged content")]
+    Content(#[from] postcard::Error),
+}
+
+impl PartitionTally {
+    /// The bytes of the tally; equal tallies have equal bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let plain =
+            postcard::to_stdvec(self).expect("writing to memory can't fail, and every field has a length");
+        let mut bytes = vec![FORMAT];
+        bytes.extend(lz4_flex::compress_prepend_size(&plain));
+        bytes
+    }
+
+    /// Whether every number in the tally stands for something: foreign tallies must not reach the sums.
+    #[must_use]
+    pub fn fits(&self, election: &Election) -> bool {
+        let (candidates, locations) = match (&self.discovered, election.defined) {
+            (None, true) => (
+                election
+                    .contests
+                    .iter()
+                    .map(|contest| contest.candidates.len())
+                    .sum(),
+                election.locations.len(),
+            ),
+            (Some(told), false) => {
+                let contests = told.contests.len();
+                if told
+                    .candidates
+                    .iter()
+                    .any(|candidate| candidate.contest as usize >= contests)
+                {
+                    return false;
+                }
+                (told.candidates.len(), told.locations.len())
+            }
+            _ => return false,
+        };
+        let inside =
+            |cell: &Cell| (cell.candidate as usize) < candidates && (cell.location as usize) < locations;
+        self.definition_hash == election.definition_hash && self.cells.iter().all(inside)
+    }
+
+    /// Reads a tally.
+    ///
+    /// # Errors
+    /// [`TallyFormatError`] where the bytes are foreign or damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, TallyFormatError> {
+        let Some((&FORMAT, compressed)) = bytes.split_first() else {
+            return Err(TallyFormatError::UnknownFormat(bytes.first().copied()));
+        };
+        let (size, _) = lz4_flex::block::uncompressed_size(compressed)?;
+        if size > TALLY_BYTES_MAX {
+            return Err(TallyFormatError::TooLarge(size));
+        }
+        Ok(postcard::from_bytes(&lz4_flex::decompress_size_prepended(
+            compressed,
+        )?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally() -> PartitionTally {
+        PartitionTally {
+            definition_hash: "7f3a".into(),
+            partition: 3,
+            next_offset: 12,
+            cells: vec![Cell {
+                candidate: 0,
+                location: 1,
+                votes: 9,
+            }],
+            rejected: BTreeMap::from([(Reason::DuplicateVoter, 2)]),
+            late: 1,
+            watermark_ms: Some(-5),
+            discovered: Some(Discovered {
+                contests: vec!["election".into()],
+                ..Discovered::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn a_tally_survives_the_topic() {
+        assert_eq!(PartitionTally::decode(&tally().encode()).unwrap(), tally());
+    }
+
+    #[test]
+    fn foreign_and_damaged_bytes_are_errors() {
+        let whole = tally().encode();
+        for length in 0..whole.len() {
+            assert!(PartitionTally::decode(&whole[..length]).is_err(), "{length}");
+        }
+        assert!(PartitionTally::decode(b"{}").is_err());
+        assert!(matches!(
+            PartitionTally::decode(&[FORMAT, 255, 255, 255, 255, 0]),
+            Err(TallyFormatError::TooLarge(_))
+        ));
+    }
+}
