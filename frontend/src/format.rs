@@ -130,12 +130,17 @@ pub fn initials(name: &str) -> String {
 /// The part of a name that labels a chart: the last word, cut where it is long.
 #[must_use]
 pub fn short_name(name: &str) -> String {
+    label(name.split_whitespace().next_back().unwrap_or(name))
+}
+
+/// A text as a label in a chart: cut where it is long.
+#[must_use]
+pub fn label(text: &str) -> String {
     const LETTERS_MAX: usize = 14;
-    let last = name.split_whitespace().next_back().unwrap_or(name);
-    if last.chars().count() <= LETTERS_MAX {
-        return last.to_owned();
+    if text.chars().count() <= LETTERS_MAX {
+        return text.to_owned();
     }
-    last.chars().take(LETTERS_MAX - 1).chain(['…']).collect()
+    text.chars().take(LETTERS_MAX - 1).chain(['…']).collect()
 }
 
 /// The beginning and the end of a hash, enough to compare by eye.

@@ -135,7 +135,7 @@ pub fn rows(
             lead: place
                 .contests
                 .iter()
-                .find(|split| Some(&split.id) == contest)
+                .find(|split| Some(&split.id) == contest && place.votes > 0)
                 .map_or(Lead::Nobody, |split| lead(split, &by_id)),
             votes: place.votes,
             registered_voters: place.registered_voters,

@@ -3,6 +3,8 @@
 //! Knows the results and nothing of the page. Colors are either given by the definition or a place in the palette
 //! of the style sheet, which light and dark fill differently.
 
+use std::collections::HashMap;
+
 use tallyboard_shared::{ids::CandidateId, results::ContestResult};
 
 use crate::format;
@@ -87,8 +89,22 @@ pub fn ranked(contest: &ContestResult) -> Vec<Standing> {
             share: candidate.share,
         })
         .collect();
+    tell_apart(&mut standings);
     standings.sort_by_key(|standing| std::cmp::Reverse(standing.votes));
     standings
+}
+
+/// Two with the same last name are labeled by their whole names.
+fn tell_apart(standings: &mut [Standing]) {
+    let mut bearers = HashMap::<String, usize>::new();
+    for standing in standings.iter() {
+        *bearers.entry(standing.short_name.clone()).or_default() += 1;
+    }
+    for standing in standings {
+        if bearers.get(&standing.short_name).is_some_and(|count| *count > 1) {
+            standing.short_name = format::label(&standing.name);
+        }
+    }
 }
 
 /// Pictures may come out of votes: only `https:` and paths of this site are loaded.
@@ -137,6 +153,24 @@ mod tests {
         let contest = samples::contest(None, &[Some(5), Some(9), Some(5), Some(7)]);
         let ids: Vec<_> = ranked(&contest).into_iter().map(|standing| standing.id).collect();
         assert_eq!(ids, ["c1", "c3", "c0", "c2"].map(CandidateId::new));
+    }
+
+    #[test]
+    fn the_same_last_name_twice_is_told_apart() {
+        let mut contest = samples::contest(None, &[Some(3), Some(2), Some(1)]);
+        for (candidate, name) in
+            contest
+                .candidates
+                .iter_mut()
+                .zip(["Ana Petrov", "Ivo Petrov", "Leila Haddad"])
+        {
+            candidate.name = name.to_owned();
+        }
+        let labels: Vec<_> = ranked(&contest)
+            .into_iter()
+            .map(|standing| standing.short_name)
+            .collect();
+        assert_eq!(labels, ["Ana Petrov", "Ivo Petrov", "Haddad"]);
     }
 
     #[test]

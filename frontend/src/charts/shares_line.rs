@@ -98,6 +98,8 @@ pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette
                     "formatter": standing.short_name,
                     "color": palette.ink,
                     "fontSize": 12,
+                    "width": 84,
+                    "overflow": "truncate",
                 },
             })
         })

@@ -34,9 +34,15 @@ pub fn votes_bar(standings: &[Standing], palette: &Palette) -> Drawing {
         })
         .collect();
     let chart: Chart = frame(palette)
-        .grid(grid(0, 64, 4, 4).contain_label(true))
+        .grid(grid(0, 76, 4, 4).contain_label(true))
         .tooltip(Tooltip::new().trigger(Trigger::Item))
-        .x_axis(Axis::new().type_(AxisType::Value).show(false).min(0))
+        .x_axis(
+            Axis::new()
+                .type_(AxisType::Value)
+                .show(false)
+                .min(0)
+                .max("dataMax"),
+        )
         .y_axis(axis(palette).type_(AxisType::Category).inverse(true).data(names))
         .series(
             Bar::new()

@@ -30,7 +30,7 @@ pub fn CandidateTable(
             .collect::<HashMap<CandidateId, Standing>>()
     });
     view! {
-        <div class="scroll">
+        <div class="scroll tall" tabindex="0" role="group" aria-label="All candidates">
             <table class="candidates" data-testid="candidate-table">
                 <caption class="unseen">"Candidates with their party, votes and share of the votes counted"</caption>
                 <thead>
@@ -47,6 +47,9 @@ pub fn CandidateTable(
                     }/>
                 </tbody>
             </table>
+            <Show when=move || order.with(Vec::is_empty)>
+                <p class="blank">"The candidates are taken from the votes as they come."</p>
+            </Show>
         </div>
     }
 }

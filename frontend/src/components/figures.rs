@@ -1,7 +1,10 @@
 //! The totals: votes, electorate, turnout, candidates, places, and what was not counted.
 
 use leptos::prelude::*;
-use tallyboard_shared::{reason::Reason, results::Results};
+use tallyboard_shared::{
+    reason::Reason,
+    results::{Results, Totals},
+};
 
 use crate::format;
 
@@ -45,76 +48,76 @@ pub fn Figures(
 const FIGURES_LEN: usize = 6;
 
 fn figures(results: Option<&Results>, candidates: usize) -> [Figure; FIGURES_LEN] {
-    let figure = |id, name, value, note| Figure {
+    let figure = |id, name, value, note: String| Figure {
         id,
         name,
         value,
-        note,
+        note: if results.is_some() { note } else { String::new() },
     };
     let totals = results.map(|results| &results.totals);
-    let contests = results.map_or(0, |results| results.contests.len());
-    let places = results.map_or(0, |results| results.locations.len());
-    let counting =
-        results.map(|results| results.locations.iter().filter(|place| place.votes > 0).count() as u64);
-    let late = totals.map_or(0, |totals| totals.late);
-    let votes_note = match (contests, late) {
-        (0 | 1, 0) => String::new(),
-        (0 | 1, _) => format!("{} late", format::count(late)),
-        (_, 0) => format!("in {contests} contests"),
-        _ => format!("in {contests} contests, {} late", format::count(late)),
-    };
     let registered = totals.and_then(|totals| totals.registered_voters);
     let turnout = totals.and_then(|totals| totals.turnout);
-    let known = |known, note: &str| {
-        if known {
-            note.to_owned()
-        } else {
-            "electorate unknown".to_owned()
-        }
-    };
-    let rejected = totals.map(|totals| totals.rejected_sum());
-    let most_frequent = totals.and_then(|totals| {
-        let (reason, votes) = totals.rejected.iter().max_by_key(|(_, votes)| **votes)?;
-        Some(format!("{} {}", format::count(*votes), reason_words(*reason)))
-    });
+    let places: &[_] = results.map_or(&[], |results| &results.locations);
+    let counting = places.iter().filter(|place| place.votes > 0).count();
+    let count_known = |number: usize| format::count_or_dash(results.map(|_| number as u64));
+    let electorate = |known: bool, note: &str| if known { note } else { "electorate unknown" }.to_owned();
+    let votes = format::count_or_dash(totals.map(|totals| totals.votes));
+    let registered_note = electorate(registered.is_some(), "in all places");
+    let turnout_note = electorate(turnout.is_some(), "of registered voters");
+    let places_note = format!("of {}", format::count(places.len() as u64));
+    let rejected = format::count_or_dash(totals.map(Totals::rejected_sum));
     [
         figure(
             "total-votes",
             "Votes counted",
-            format::count_or_dash(totals.map(|totals| totals.votes)),
-            votes_note,
+            votes,
+            results.map(votes_note).unwrap_or_default(),
         ),
         figure(
             "total-registered",
             "Registered voters",
             format::count_or_dash(registered),
-            known(registered.is_some(), "in all places"),
+            registered_note,
         ),
-        figure(
-            "total-turnout",
-            "Turnout",
-            format::percent(turnout),
-            known(turnout.is_some(), "of registered voters"),
-        ),
+        figure("total-turnout", "Turnout", format::percent(turnout), turnout_note),
         figure(
             "total-candidates",
             "Candidates",
-            format::count_or_dash(results.map(|_| candidates as u64)),
+            count_known(candidates),
             "in this contest".to_owned(),
         ),
         figure(
             "total-places",
             "Places with votes",
-            format::count_or_dash(counting),
-            format!("of {}", format::count(places as u64)),
+            count_known(counting),
+            places_note,
         ),
         figure(
             "total-rejected",
             "Not counted",
-            format::count_or_dash(rejected),
-            most_frequent.unwrap_or_else(|| "no vote rejected".to_owned()),
+            rejected,
+            totals.map(rejected_note).unwrap_or_default(),
         ),
     ]
+}
+
+fn votes_note(results: &Results) -> String {
+    let (contests, late) = (results.contests.len(), results.totals.late);
+    match (contests, late) {
+        (0 | 1, 0) => String::new(),
+        (0 | 1, _) => format!("{} late", format::count(late)),
+        (_, 0) => format!("in {contests} contests"),
+        _ => format!("in {contests} contests, {} late", format::count(late)),
+    }
+}
+
+/// The most frequent reason.
+fn rejected_note(totals: &Totals) -> String {
+    let most = totals.rejected.iter().max_by_key(|(_, votes)| **votes);
+    most.map_or_else(
+        || "no vote rejected".to_owned(),
+        |(reason, votes)| format!("{} {}", format::count(*votes), reason_words(*reason)),
+    )
 }
 
 /// A reason as the note of a number of votes.

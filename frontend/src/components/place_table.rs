@@ -59,6 +59,13 @@ pub fn PlaceTable(
                     }/>
                 </tbody>
             </table>
+            <Show when=move || order.with(Vec::is_empty)>
+                <p class="blank">{move || if rows.with(Vec::is_empty) {
+                    "No places yet."
+                } else {
+                    "No place matches the search."
+                }}</p>
+            </Show>
         </div>
         <Pager page arrangement/>
     }
@@ -118,7 +125,7 @@ fn Row(row: Memo<Option<PlaceRow>>) -> impl IntoView {
             <td class="num registered">{text(|row| format::count_or_dash(row.registered_voters))}</td>
             <td class="num turnout">
                 <span class="meter" aria-hidden="true"><i style=("--part", width)></i></span>
-                {text(|row| format::percent(row.turnout))}
+                <span class="value">{text(|row| format::percent(row.turnout))}</span>
             </td>
         </tr>
     }

@@ -73,7 +73,7 @@ impl Blank {
 
     fn words(self) -> &'static str {
         match self {
-            Self::NoVotes => "No votes yet. The chart begins with the first one.",
+            Self::NoVotes => "No votes yet.",
             Self::Withheld => "Withheld until the polls close.",
         }
     }

@@ -1,0 +1,112 @@
+// While votes are counted: figures and charts move, and say what the server says.
+
+import { numberOf } from "./dashboard.ts";
+import { expect, test } from "./fixtures.ts";
+
+const CHARTS = ["chart-votes", "chart-shares", "chart-moved"];
+
+test("figures and charts move by themselves", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  await expect(dashboard.page.getByTestId("mode-banner")).toContainText("Simulation");
+  await expect(dashboard.headline).toContainText(/leads by|tied|can no longer be caught/);
+
+  const votes = await dashboard.votes();
+  await expect.poll(() => dashboard.votes()).toBeGreaterThan(votes);
+  for (const chart of CHARTS) {
+    const [data, pixels] = [await dashboard.chartData(chart), await dashboard.chartPixels(chart)];
+    await expect.poll(() => dashboard.chartData(chart)).not.toBe(data);
+    await expect.poll(() => dashboard.chartPixels(chart)).not.toBe(pixels);
+  }
+});
+
+test("charts change in place", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  // A canvas that was made anew would have lost the mark.
+  for (const chart of CHARTS) {
+    await dashboard.page.locator(`#${chart} canvas`).first().evaluate((canvas) => canvas.setAttribute("data-mark", ""));
+  }
+  const votes = await dashboard.votes();
+  await expect.poll(() => dashboard.votes()).toBeGreaterThan(votes + 1_000);
+  for (const chart of CHARTS) {
+    await expect(dashboard.page.locator(`#${chart} canvas[data-mark]`)).toHaveCount(1);
+  }
+});
+
+test("charts fit the window", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  await dashboard.page.setViewportSize({ width: 700, height: 900 });
+  for (const chart of CHARTS) {
+    const node = dashboard.page.locator(`#${chart}`);
+    await expect
+      .poll(async () => {
+        const [outer, inner] = [await node.boundingBox(), await node.locator("canvas").first().boundingBox()];
+        return Math.abs((outer?.width ?? 0) - (inner?.width ?? 0));
+      })
+      .toBeLessThanOrEqual(1);
+  }
+  await dashboard.expectNoSidewaysScroll();
+});
+
+test("the figures equal those of the HTTP interface at the same version", async ({ dashboard, serve, request }) => {
+  const server = await serve("--simulate", "500/s");
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+
+  const shown = await dashboard.figures();
+  const answer = await request.get(`${server.url}/api/v1/results?version=${shown.version}`);
+  expect(answer.ok()).toBe(true);
+  const results = await answer.json();
+  expect(results.version).toBe(shown.version);
+  expect(results.totals.votes).toBe(shown.votes);
+  const votes: number[] = results.contests[0].candidates.map((candidate: { votes: number }) => candidate.votes);
+  expect(shown.candidates).toEqual(votes.sort((one, other) => other - one));
+});
+
+test("the table of places sorts, searches and turns its pages", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  const { page } = dashboard;
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  await expect(dashboard.placeRows.first()).toBeVisible();
+
+  const names = await dashboard.placeNames.allTextContents();
+  expect(names).toEqual([...names].sort());
+  await page.getByTestId("sort-place").click();
+  await expect(page.locator("th", { has: page.getByTestId("sort-place") })).toHaveAttribute("aria-sort", "descending");
+  await expect(dashboard.placeNames.first()).not.toHaveText(names[0]);
+
+  await page.getByTestId("sort-ballots").click();
+  await expect(page.locator("th", { has: page.getByTestId("sort-ballots") })).toHaveAttribute("aria-sort", "descending");
+  await expect(async () => {
+    const votes = (await page.getByTestId("place-votes").allTextContents()).map(numberOf);
+    expect(votes).toEqual([...votes].sort((one, other) => other - one));
+  }).toPass();
+
+  await page.getByTestId("sort-place").click();
+  const next = page.getByTestId("page-next");
+  if (await next.isEnabled()) {
+    await next.click();
+    await expect(page.getByTestId("page-position")).toContainText("page 2 of");
+    await expect(dashboard.placeNames.first()).not.toHaveText(names[0]);
+  }
+
+  await page.getByTestId("place-search").fill(names[2]);
+  await expect(dashboard.placeNames.first()).toContainText(names[2]);
+  await page.getByTestId("place-search").fill("no such place");
+  await expect(dashboard.placeRows).toHaveCount(0);
+  await expect(page.getByTestId("page-position")).toContainText("0 places");
+});
+
+test("the line chart has its figures as a table", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  await dashboard.page.getByTestId("history-toggle").click();
+  await expect(dashboard.page.getByTestId("history-table").locator("tbody tr").first()).toContainText("%");
+});

@@ -1,0 +1,109 @@
+// The dashboard as a reader sees it: one object that knows the test ids, so that the tests can speak of figures.
+
+import { expect, type Locator, type Page } from "@playwright/test";
+
+export class Dashboard {
+  private readonly errors: string[] = [];
+
+  constructor(readonly page: Page) {
+    page.on("pageerror", (error) => this.errors.push(error.message));
+    page.on("console", (message) => {
+      // A refused connection is what some tests are about; everything else isn't.
+      if (message.type() === "error" && !/WebSocket|ERR_CONNECTION_REFUSED/.test(message.text())) {
+        this.errors.push(message.text());
+      }
+    });
+  }
+
+  get headline(): Locator {
+    return this.page.getByTestId("headline");
+  }
+
+  get connection(): Locator {
+    return this.page.getByTestId("connection");
+  }
+
+  get notCurrent(): Locator {
+    return this.page.getByTestId("not-current");
+  }
+
+  get placeRows(): Locator {
+    return this.page.getByTestId("place-row");
+  }
+
+  get placeNames(): Locator {
+    return this.placeRows.locator("th");
+  }
+
+  async open(url: string): Promise<void> {
+    await this.page.goto(url);
+    await expect(this.headline).toBeVisible();
+  }
+
+  async expectState(state: string): Promise<void> {
+    await expect(this.connection).toHaveAttribute("data-state", state, { timeout: 30_000 });
+  }
+
+  /** Waits until votes are counted and the figures are the newest. */
+  async expectCounting(): Promise<void> {
+    await this.expectState("live");
+    await expect.poll(() => this.votes()).toBeGreaterThan(0);
+  }
+
+  async votes(): Promise<number> {
+    return numberOf(await this.page.getByTestId("total-votes").textContent());
+  }
+
+  /** The figures that are on the page at one moment, with their version. */
+  async figures(): Promise<{ version: number; votes: number; candidates: number[] }> {
+    return this.page.evaluate(() => {
+      const text = (element: Element | null) => element?.textContent ?? "";
+      const digits = (text: string) => Number(text.replace(/\D/g, ""));
+      const find = (id: string) => document.querySelector(`[data-testid="${id}"]`);
+      const version = /Version ([\d,]+)/.exec(text(find("footer-version")))?.[1] ?? "";
+      const candidates = document.querySelectorAll('[data-testid="candidate-votes"]');
+      return {
+        version: digits(version),
+        votes: digits(text(find("total-votes"))),
+        candidates: [...candidates].map((cell) => digits(text(cell))),
+      };
+    });
+  }
+
+  /** The data of every series of a chart, as ECharts has it. */
+  async chartData(id: string): Promise<string> {
+    return this.page.evaluate((id) => {
+      const { echarts } = window as unknown as {
+        echarts: { getInstanceByDom(node: Element): { getOption(): { series: { data: unknown }[] } } };
+      };
+      const node = document.getElementById(id);
+      if (!node) throw new Error(`no chart ${id}`);
+      return JSON.stringify(echarts.getInstanceByDom(node).getOption().series.map((series) => series.data));
+    }, id);
+  }
+
+  /** What is painted on a chart's canvas. */
+  async chartPixels(id: string): Promise<string> {
+    return this.page.locator(`#${id} canvas`).first().evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+  }
+
+  async expectNoSidewaysScroll(): Promise<void> {
+    const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.page.screenshot({ path: `screenshots/${name}.png`, fullPage: true });
+  }
+
+  expectNoErrors(): void {
+    expect(this.errors).toEqual([]);
+  }
+}
+
+/** The number that a figure shows. */
+export function numberOf(text: string | null): number {
+  const digits = (text ?? "").replace(/[^\d.]/g, "");
+  if (digits === "") throw new Error(`no number in ${JSON.stringify(text)}`);
+  return Number(digits);
+}

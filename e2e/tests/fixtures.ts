@@ -1,0 +1,30 @@
+// What every test gets: a dashboard whose console is watched, and servers that don't outlive the test.
+
+import { test as base } from "@playwright/test";
+
+import { Dashboard } from "./dashboard.ts";
+import { Server } from "./server.ts";
+
+interface Fixtures {
+  dashboard: Dashboard;
+  serve: (...flags: string[]) => Promise<Server>;
+}
+
+export const test = base.extend<Fixtures>({
+  dashboard: async ({ page }, use) => {
+    const dashboard = new Dashboard(page);
+    await use(dashboard);
+    dashboard.expectNoErrors();
+  },
+  serve: async ({}, use) => {
+    const servers: Server[] = [];
+    await use(async (...flags) => {
+      const server = await Server.start(...flags);
+      servers.push(server);
+      return server;
+    });
+    for (const server of servers) await server.remove();
+  },
+});
+
+export { expect } from "@playwright/test";
