@@ -33,7 +33,13 @@ pub struct Board {
     pub received_ms: Option<f64>,
     /// Since when the server has had other results than these, by our clock.
     pub behind_since_ms: Option<f64>,
+    /// When the full results were asked for, while they haven't come.
+    asked_ms: Option<f64>,
 }
+
+/// How long an answer to a request for the full results is waited for before asking again: updates that come in the
+/// meantime would each ask for one more.
+const ANSWER_TIMEOUT_MS: f64 = 2_000.0;
 
 /// What the connection should do after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +76,7 @@ impl Board {
         }
         self.goodbye = None;
         self.status = None;
+        self.asked_ms = None;
         let same_count = self.election.as_ref().is_some_and(|election| {
             election.id == welcome.election.id && election.definition_hash == welcome.election.definition_hash
         });
@@ -104,10 +111,21 @@ impl Board {
         self.behind_since_ms = None;
     }
 
+    fn resume(&mut self, version: u64, now_ms: f64) -> Step {
+        if self
+            .asked_ms
+            .is_some_and(|asked_ms| now_ms - asked_ms < ANSWER_TIMEOUT_MS)
+        {
+            return Step::Continue;
+        }
+        self.asked_ms = Some(now_ms);
+        Step::Resume { version }
+    }
+
     fn update(&mut self, update: &Update, now_ms: f64) -> Step {
         let Some(results) = &mut self.results else {
             // The first publication after a welcome without results: only a new welcome carries the whole.
-            return Step::Resume { version: 0 };
+            return self.resume(0, now_ms);
         };
         if update.version <= results.version {
             return Step::Continue;
@@ -120,7 +138,7 @@ impl Board {
             }
             Err(gap) => {
                 self.behind_since_ms.get_or_insert(now_ms);
-                Step::Resume { version: gap.have }
+                self.resume(gap.have, now_ms)
             }
         }
     }
@@ -144,9 +162,7 @@ impl Board {
             self.behind_since_ms = Some(now_ms);
             return Step::Continue;
         }
-        Step::Resume {
-            version: shown.unwrap_or(0),
-        }
+        self.resume(shown.unwrap_or(0), now_ms)
     }
 
     /// The version on the board.

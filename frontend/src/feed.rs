@@ -166,12 +166,17 @@ struct Pace {
 impl Pace {
     /// How long to wait before drawing; `None` where a drawing is due already that will show this too.
     fn next(&self, now_ms: f64) -> Option<u32> {
-        let due_ms = self.next_ms.get();
-        if due_ms - now_ms > f64::from(RENDER_INTERVAL_MS) {
+        let interval_ms = f64::from(RENDER_INTERVAL_MS);
+        let mut due_ms = self.next_ms.get();
+        // Further off than two intervals only after the clock was set back, which must not freeze the page.
+        if due_ms - now_ms > 2.0 * interval_ms {
+            due_ms = now_ms;
+        }
+        if due_ms - now_ms > interval_ms {
             return None;
         }
         let at_ms = due_ms.max(now_ms);
-        self.next_ms.set(at_ms + f64::from(RENDER_INTERVAL_MS));
+        self.next_ms.set(at_ms + interval_ms);
         Some(whole(at_ms - now_ms))
     }
 }
@@ -225,5 +230,6 @@ mod tests {
         assert_eq!(pace.next(1_200.0), None, "the drawing at 1,400 shows it");
         assert_eq!(pace.next(1_450.0), Some(350));
         assert_eq!(pace.next(5_000.0), Some(0));
+        assert_eq!(pace.next(1_000.0), Some(0), "the clock was set back");
     }
 }

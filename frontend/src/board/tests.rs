@@ -56,6 +56,16 @@ fn a_gap_asks_for_the_whole_and_changes_nothing() {
 }
 
 #[test]
+fn the_whole_is_asked_for_once_until_an_answer_is_overdue() {
+    let mut board = board_at(5);
+    assert_eq!(board.apply(update(6, 7), 100.0), Step::Resume { version: 5 });
+    assert_eq!(board.apply(update(7, 8), 200.0), Step::Continue);
+    assert_eq!(board.apply(update(8, 9), 2_100.0), Step::Resume { version: 5 });
+    board.apply(welcome(Some(counted(9))), 2_200.0);
+    assert_eq!(board.apply(update(10, 11), 2_300.0), Step::Resume { version: 9 });
+}
+
+#[test]
 fn an_update_seen_already_is_ignored() {
     let mut board = board_at(5);
     assert_eq!(board.apply(update(3, 4), 1.0), Step::Continue);
