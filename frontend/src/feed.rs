@@ -1,6 +1,6 @@
 //! The connection to the server: connects, decodes, watches for silence, reconnects, and says how it stands.
 //!
-//! Messages are folded into the board as they come; the page is told at most once per [`RENDER_INTERVAL_MS`],
+//! Messages are folded into the board as they come; the page is told at most once per render interval,
 //! however fast they are. Knows nothing of what is shown.
 
 use std::cell::Cell;
@@ -37,7 +37,7 @@ const INCOMPATIBLE_WAIT_MS: u32 = 30_000;
 /// What the page follows. Copies are handles to the same state.
 #[derive(Clone, Copy)]
 pub struct Feed {
-    /// What is known; told at most once per [`RENDER_INTERVAL_MS`].
+    /// What is known; told a few times a second at most.
     pub board: RwSignal<Board>,
     /// The state of the connection.
     pub link: RwSignal<Link>,
