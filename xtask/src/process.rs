@@ -2,7 +2,7 @@
 //!
 //! Every child gets a process group of its own, so that Ctrl-C reaches xtask alone and xtask decides what it
 //! means: the group is asked to end (SIGTERM), and killed when its time is over or at a second signal. A child that goes
-//! out of scope is killed, so a failed step leaves nothing running. Unix only.
+//! out of scope is stopped, so a failed step leaves nothing running. Unix only.
 
 use std::{
     ffi::OsStr,
@@ -26,8 +26,8 @@ use signal_hook::{
 
 /// How often a running child is looked at: unnoticeable to a person, and cheap.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
-/// How long an interrupted tool (cargo, npm, Playwright) may take to end by itself.
-const TOOL_GRACE: Duration = Duration::from_secs(10);
+/// How long an interrupted tool (cargo, npm, Playwright, a nested xtask with its server) may take to end by itself.
+const TOOL_GRACE: Duration = Duration::from_secs(25);
 
 static SIGNALS_SEEN: AtomicUsize = AtomicUsize::new(0);
 
@@ -208,11 +208,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Not after the child was waited for: its number may belong to someone else by then.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            // Nothing is left to do about a failure here; the error that brought us here is the one to show.
-            drop(self.signal(Signal::KILL));
-            drop(self.child.wait());
+        // Asked first: a child that is itself an xtask has children in groups that we don't know.
+        if let Err(error) = self.stop(TOOL_GRACE) {
+            eprintln!("warning: {error:#}");
         }
     }
 }
