@@ -4,8 +4,14 @@
 //! results go to, [`http`] how people see them. `docs/ARCHITECTURE.md` tells how they fit together and which
 //! invariants hold.
 
+pub mod cli;
+pub mod commands;
 pub mod election;
+pub mod http;
 pub mod journal;
 pub mod roles;
+pub mod serve;
 pub mod shutdown;
+pub mod simulate;
 pub mod tally;
+pub mod telemetry;

@@ -1,6 +1,9 @@
 //! Integration tests: what must hold with a real store, a real Kafka and the real program.
 //!
 //! - `journal`: the port's promises, on every adapter.
+//! - `pipeline`: the program from a vote to HTTP, WebSocket and topics, through crashes.
+//! - `replay`: the UK general election of 2024, at a small scale.
+//! - `web`: routes, refusals and sockets of the program.
 //!
 //! Kafka is named by `TALLYBOARD_TEST_KAFKA` (bootstrap servers); `cargo xtask test` starts one and sets it. Without
 //! it the tests that need Kafka fail: a skip would hide what wasn't tested.
@@ -8,4 +11,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod journal;
+mod pipeline;
+mod replay;
+mod server;
 mod support;
+mod web;

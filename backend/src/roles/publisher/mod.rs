@@ -74,6 +74,8 @@ impl Publisher {
     /// The next publication, where something changed, it is time, and nothing would go back.
     #[must_use]
     pub fn tick(&self, now: Timestamp) -> Option<Publication> {
+        // Milliseconds are what readers are promised.
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         // Should the clock have been set back, time stands still in the results.
         let as_of = self
             .current

@@ -105,7 +105,7 @@ impl Shown {
 ///
 /// # Panics
 /// Never: messages have only text keys.
-pub fn json(message: &ServerMessage) -> Bytes {
+pub(super) fn json(message: &ServerMessage) -> Bytes {
     serde_json::to_vec(message)
         .expect("messages have only text keys")
         .into()

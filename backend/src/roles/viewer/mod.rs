@@ -75,15 +75,14 @@ impl Viewer {
                 let Some((election, mut results)) = self.published.take() else {
                     return Ok(None);
                 };
-                let outcome = if update.version <= results.version {
-                    Ok(())
+                let outcome = if update.version > results.version {
+                    results.apply(&update).map(|()| true)
                 } else {
-                    results.apply(&update)
+                    Ok(false)
                 };
-                let taken = outcome.map(|()| update.version == results.version);
-                if !matches!(taken, Ok(true)) {
+                if outcome != Ok(true) {
                     self.published = Some((election, results));
-                    return taken.map(|_| None);
+                    return outcome.map(|_| None);
                 }
                 (election, results)
             }

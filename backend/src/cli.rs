@@ -1,0 +1,309 @@
+//! The command line: what can be asked of the program. Every flag has an environment variable `TALLYBOARD_…`.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::simulate::{Rate, Shape};
+
+/// Counts an election while it happens: votes in Kafka, results in every browser.
+#[derive(Debug, Parser)]
+#[command(name = "tallyboard", version, propagate_version = true)]
+pub struct Cli {
+    /// What to log, such as `info` or `warn,tallyboard=debug`.
+    #[arg(
+        long,
+        global = true,
+        env = "TALLYBOARD_LOG",
+        default_value = "info,librdkafka=warn,fjall=warn,lsm_tree=warn"
+    )]
+    pub log: String,
+    /// How to log.
+    #[arg(
+        long,
+        global = true,
+        env = "TALLYBOARD_LOG_FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    pub log_format: LogFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Count, publish and show results.
+    Serve(Serve),
+    /// Send made-up votes, or replay a real result table ballot by ballot.
+    Simulate(Simulate),
+    /// Work with election definitions.
+    #[command(subcommand)]
+    Election(ElectionCommand),
+}
+
+/// Where the journal is.
+#[derive(Clone, Debug, Args)]
+pub struct JournalArgs {
+    /// Kafka's bootstrap servers, HOST:PORT with commas in between. Without it the embedded journal is used.
+    #[arg(long, env = "TALLYBOARD_KAFKA", value_name = "HOST:PORT,…")]
+    pub kafka: Option<String>,
+    /// A property of librdkafka, such as `security.protocol=SASL_SSL`; may be repeated.
+    #[arg(long, env = "TALLYBOARD_KAFKA_PROPERTY", value_name = "KEY=VALUE", value_delimiter = ';', value_parser = property)]
+    pub kafka_property: Vec<(String, String)>,
+    /// Stands before the name of every topic.
+    #[arg(long, env = "TALLYBOARD_TOPIC_PREFIX", default_value = "")]
+    pub topic_prefix: String,
+    /// How many partitions a new votes topic gets.
+    #[arg(long, env = "TALLYBOARD_PARTITIONS", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partitions: u32,
+    /// Where this process keeps what it must not forget.
+    #[arg(long, env = "TALLYBOARD_DATA_DIR", default_value = "tallyboard-data")]
+    pub data_dir: PathBuf,
+}
+
+/// Count, publish and show results.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where the journal is.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+    /// The election definition. Without it candidates and places are taken from the votes.
+    #[arg(long, env = "TALLYBOARD_ELECTION", value_name = "FILE.toml")]
+    pub election: Option<PathBuf>,
+    /// Make up so many votes a second from inside, such as `2000/s`; without --election in a made-up republic.
+    #[arg(long, env = "TALLYBOARD_SIMULATE", value_name = "N/s", value_parser = optional_rate)]
+    pub simulate: Option<OptionalRate>,
+    /// The address to listen on.
+    #[arg(long, env = "TALLYBOARD_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// What this process does; may be repeated. All of it by default.
+    #[arg(long, env = "TALLYBOARD_ROLE", value_enum, value_delimiter = ',')]
+    pub role: Vec<Role>,
+    /// Pages of this origin may connect, besides our own; may be repeated.
+    #[arg(
+        long,
+        env = "TALLYBOARD_ALLOWED_ORIGIN",
+        value_delimiter = ',',
+        value_name = "https://HOST"
+    )]
+    pub allowed_origin: Vec<String>,
+    /// At most so often are tallies told and results published.
+    #[arg(long, env = "TALLYBOARD_PUBLISH_INTERVAL", default_value = "100ms", value_parser = duration)]
+    pub publish_interval: Duration,
+    /// The bearer token for POST /api/v1/votes, which is off without it.
+    #[arg(long, env = "TALLYBOARD_INGEST_TOKEN", hide_env_values = true)]
+    pub ingest_token: Option<String>,
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Fold votes into tallies.
+    Counter,
+    /// Merge tallies into results.
+    Publisher,
+    /// Show results.
+    Viewer,
+}
+
+/// A rate, or none: an empty variable in a compose file switches the simulation off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OptionalRate(pub Option<Rate>);
+
+fn optional_rate(text: &str) -> Result<OptionalRate, String> {
+    if text.is_empty() || text == "off" {
+        return Ok(OptionalRate(None));
+    }
+    text.parse().map(|rate| OptionalRate(Some(rate)))
+}
+
+/// Send made-up votes, or replay a real result table ballot by ballot.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Where the journal is.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+    /// A Tallyboard server that takes votes by HTTP, such as http://127.0.0.1:8080, in place of --kafka.
+    #[arg(long, env = "TALLYBOARD_TO", value_name = "URL", conflicts_with = "kafka")]
+    pub to: Option<String>,
+    /// The bearer token of that server.
+    #[arg(long, env = "TALLYBOARD_INGEST_TOKEN", hide_env_values = true)]
+    pub ingest_token: Option<String>,
+    /// The election whose voters are made up. A republic that doesn't exist by default.
+    #[arg(
+        long,
+        env = "TALLYBOARD_ELECTION",
+        value_name = "FILE.toml",
+        conflicts_with = "results"
+    )]
+    pub election: Option<PathBuf>,
+    /// How fast to send: `2000/s`, or `max`.
+    #[arg(long, env = "TALLYBOARD_RATE", default_value = "1000/s")]
+    pub rate: Rate,
+    /// How many records to send. All there are by default.
+    #[arg(long, env = "TALLYBOARD_COUNT")]
+    pub count: Option<u64>,
+    /// Start with the record of this number: what came before was sent by an earlier run.
+    #[arg(long, env = "TALLYBOARD_SKIP", default_value_t = 0)]
+    pub skip: u64,
+    /// The same seed gives the same votes.
+    #[arg(long, env = "TALLYBOARD_SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// The share of second votes, 0 to 1.
+    #[arg(long, env = "TALLYBOARD_DUPLICATES", default_value_t = 0.0, value_name = "P", value_parser = share)]
+    pub duplicates: f64,
+    /// The share of votes with a time far behind, 0 to 1.
+    #[arg(long, env = "TALLYBOARD_LATE", default_value_t = 0.0, value_name = "P", value_parser = share)]
+    pub late: f64,
+    /// The share of records that break a rule, 0 to 1.
+    #[arg(long, env = "TALLYBOARD_INVALID", default_value_t = 0.0, value_name = "P", value_parser = share)]
+    pub invalid: f64,
+    /// How much of a record is written.
+    #[arg(long, env = "TALLYBOARD_SHAPE", value_enum, default_value_t)]
+    pub shape: Shape,
+    /// The table to replay.
+    #[command(flatten)]
+    pub table: TableArgs,
+}
+
+/// A result table to replay.
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// A table of real results: a row a place, a column a candidate.
+    #[arg(long, env = "TALLYBOARD_RESULTS", value_name = "FILE.csv")]
+    pub results: Option<PathBuf>,
+    /// The column with the place.
+    #[arg(
+        long,
+        env = "TALLYBOARD_LOCATION_COLUMN",
+        default_value = "location",
+        value_name = "NAME"
+    )]
+    pub location_column: String,
+    /// The column with the electorate, where there is one.
+    #[arg(
+        long,
+        env = "TALLYBOARD_REGISTERED_COLUMN",
+        default_value = "registered_voters",
+        value_name = "NAME"
+    )]
+    pub registered_column: String,
+    /// First and last of the columns with votes. All others by default.
+    #[arg(long, env = "TALLYBOARD_CANDIDATE_COLUMNS", value_name = "FIRST..LAST", value_parser = column_range)]
+    pub candidate_columns: Option<(String, String)>,
+    /// Votes of every cell times this, rounded down.
+    #[arg(long, env = "TALLYBOARD_SCALE", default_value_t = 1.0, value_name = "P", value_parser = share)]
+    pub scale: f64,
+}
+
+/// Work with election definitions.
+#[derive(Debug, Subcommand)]
+pub enum ElectionCommand {
+    /// Check a definition and print every error with its line.
+    Check {
+        /// The definition.
+        #[arg(value_name = "FILE.toml")]
+        file: PathBuf,
+    },
+    /// Print a definition made from a result table, to be completed by hand.
+    FromResults {
+        /// The table.
+        #[command(flatten)]
+        table: TableArgs,
+        /// The election's title.
+        #[arg(long, default_value = "Replayed election")]
+        title: String,
+    },
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not KEY=VALUE")),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err(format!("`{text}` is not a share between 0 and 1")),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = text
+        .parse::<jiff::SignedDuration>()
+        .map_err(|error| error.to_string())?;
+    Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))
+}
+
+fn column_range(text: &str) -> Result<(String, String), String> {
+    match text.split_once("..") {
+        Some((first, last)) if !first.is_empty() && !last.is_empty() => {
+            Ok((first.to_owned(), last.to_owned()))
+        }
+        _ => Err(format!("`{text}` is not FIRST..LAST")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        Cli::command().debug_assert();
+        let (mut commands, mut flags) = (vec![Cli::command()], 0);
+        while let Some(command) = commands.pop() {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| argument.get_long().is_some())
+            {
+                let id = argument.get_id().as_str();
+                if matches!(id, "help" | "version" | "title") {
+                    continue;
+                }
+                flags += 1;
+                let variable = argument
+                    .get_env()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
+                assert!(
+                    variable.starts_with("TALLYBOARD_"),
+                    "--{id} of {}",
+                    command.get_name()
+                );
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(flags > 20);
+    }
+
+    #[test]
+    fn an_empty_rate_switches_the_simulation_off() {
+        let rate = |text: &str| {
+            let cli = Cli::try_parse_from(["tallyboard", "serve", "--simulate", text]).unwrap();
+            let Command::Serve(serve) = cli.command else {
+                panic!("serve")
+            };
+            serve.simulate.unwrap().0
+        };
+        assert_eq!(rate("2000/s"), Some(Rate::PerSecond(2000.0)));
+        assert_eq!(rate(""), None);
+    }
+}

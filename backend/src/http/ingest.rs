@@ -1,0 +1,198 @@
+//! Votes by HTTP: one, or many as NDJSON; answered once the journal has them.
+//!
+//! A line that the count would reject whatever came before it is refused with its reason and not appended. Whether a
+//! voter has voted before is for the count to say. Voter ids are in no answer and no log line.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tallyboard_shared::{election::Election, reason::Reason};
+
+use super::{App, problem::Problem};
+use crate::{
+    journal::{Journal, NewRecord, SIMULATION_HEADER},
+    tally::{Roster, check_choice, decode},
+};
+
+/// The HTTP header by which a sender says that its votes are made up.
+const SIMULATION_HTTP_HEADER: &str = SIMULATION_HEADER;
+
+/// A request has at most so many lines, whatever their length.
+const LINES_MAX: usize = 50_000;
+
+/// Where votes go and who may send them.
+pub struct Ingest {
+    journal: Arc<dyn Journal>,
+    topic: String,
+    roster: Arc<Roster>,
+    /// Of the token: comparing digests takes the same time whatever was sent.
+    token_digest: [u8; 32],
+}
+
+/// What became of the lines of a request.
+#[derive(Serialize)]
+pub(super) struct Receipt {
+    accepted: usize,
+    refused: usize,
+    lines: Vec<LineReceipt>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+enum LineReceipt {
+    /// Durable at this place.
+    Accepted {
+        line: usize,
+        partition: u32,
+        offset: u64,
+    },
+    /// Not appended.
+    Refused { line: usize, reason: Reason },
+}
+
+impl Ingest {
+    /// Takes votes for an election from whoever has the token.
+    #[must_use]
+    pub fn new(journal: Arc<dyn Journal>, topic: String, election: &Election, token: &str) -> Self {
+        let roster = Arc::new(Roster::new(election));
+        Self {
+            journal,
+            topic,
+            roster,
+            token_digest: Sha256::digest(token).into(),
+        }
+    }
+
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = given.and_then(|given| given.strip_prefix("Bearer "));
+        token.is_some_and(|token| <[u8; 32]>::from(Sha256::digest(token)) == self.token_digest)
+    }
+
+    /// The key of the record, where the count wouldn't refuse the line whatever came before it.
+    fn check(&self, line: &[u8]) -> Result<Vec<u8>, Reason> {
+        let ballot = decode(line)?;
+        check_choice(&self.roster, &ballot)?;
+        Ok(ballot.voter_id.as_str().as_bytes().to_vec())
+    }
+}
+
+pub(super) async fn votes(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Receipt>, Problem> {
+    let Some(ingest) = &app.0.ingest else {
+        let detail = "votes by HTTP are off; they are on when TALLYBOARD_INGEST_TOKEN is set";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "ingest_off", detail));
+    };
+    if !ingest.admits(&headers) {
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "a bearer token is needed",
+        ));
+    }
+    let mut lines = Vec::new();
+    let mut records = Vec::new();
+    let simulated = headers.contains_key(SIMULATION_HTTP_HEADER);
+    for (number, line) in (1..).zip(split(&body)) {
+        if number > LINES_MAX {
+            let detail = format!("a request has at most {LINES_MAX} votes");
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_many_lines",
+                detail,
+            ));
+        }
+        lines.push(match ingest.check(line) {
+            Ok(key) => {
+                let mut record = NewRecord::new(key, line);
+                if simulated {
+                    record.headers.push((SIMULATION_HEADER.into(), Vec::new()));
+                }
+                records.push(record);
+                None
+            }
+            Err(reason) => Some(LineReceipt::Refused { line: number, reason }),
+        });
+    }
+    if lines.is_empty() {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "empty",
+            "there is no vote in the body",
+        ));
+    }
+    let (journal, topic) = (Arc::clone(&ingest.journal), ingest.topic.clone());
+    let appended = tokio::task::spawn_blocking(move || journal.append(&topic, records)).await;
+    let positions = appended
+        .map_err(|panic| unavailable(&panic))?
+        .map_err(|error| unavailable(&error))?;
+    let refused = lines.iter().flatten().count();
+    let mut positions = positions.into_iter();
+    let lines = (1..)
+        .zip(lines)
+        .map(|(line, refused)| {
+            refused.unwrap_or_else(|| {
+                let position = positions
+                    .next()
+                    .expect("every record that was appended has a place");
+                LineReceipt::Accepted {
+                    line,
+                    partition: position.partition,
+                    offset: position.offset,
+                }
+            })
+        })
+        .collect::<Vec<_>>();
+    Ok(Json(Receipt {
+        accepted: lines.len() - refused,
+        refused,
+        lines,
+    }))
+}
+
+/// One vote, however it is laid out, or one a line.
+fn split(body: &[u8]) -> Vec<&[u8]> {
+    let whole = body.trim_ascii();
+    if serde_json::from_slice::<&serde_json::value::RawValue>(whole).is_ok() {
+        return vec![whole];
+    }
+    whole
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> Problem {
+    tracing::error!(%error, "votes can't be appended");
+    let detail = "the votes may not have been stored; send them again, a voter's second vote isn't counted";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "journal_unavailable", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_one_vote_or_one_a_line() {
+        assert_eq!(split(b"{\n \"a\": 1\n}\n").len(), 1);
+        assert_eq!(
+            split(b"{\"a\":1}\n\n{\"b\":2}\r\n"),
+            [b"{\"a\":1}".as_slice(), b"{\"b\":2}"]
+        );
+        assert_eq!(split(b"{\"a\":1}\nrubbish").len(), 2);
+        assert!(split(b" \n ").is_empty());
+    }
+}

@@ -1,0 +1,192 @@
+//! HTTP and WebSocket: the only place that knows axum.
+//!
+//! Everything that is shown comes from the viewer's feed, which has disclosed it; nothing here reads the journal's
+//! results. Votes come in by `POST /api/v1/votes` and are answered once the journal has them.
+
+mod assets;
+mod ingest;
+mod problem;
+mod session;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Deserialize;
+use tallyboard_shared::message::FeedState;
+use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
+
+pub use ingest::Ingest;
+
+use self::problem::Problem;
+use crate::{roles::viewer::Feed, shutdown::Stop};
+
+/// A batch of votes isn't larger: some ten thousand of the seeds' records.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    feed: Arc<Feed>,
+    ingest: Option<Ingest>,
+    allowed_origins: Vec<String>,
+    metrics: PrometheusHandle,
+    stop: Stop,
+}
+
+impl App {
+    /// An application that shows a feed; without `ingest` it takes no votes.
+    #[must_use]
+    pub fn new(
+        feed: Arc<Feed>,
+        ingest: Option<Ingest>,
+        allowed_origins: Vec<String>,
+        metrics: PrometheusHandle,
+        stop: Stop,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            feed,
+            ingest,
+            allowed_origins,
+            metrics,
+            stop,
+        }))
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        let security = [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (
+                HeaderName::from_static("cross-origin-opener-policy"),
+                "same-origin",
+            ),
+        ];
+        let router = Router::new()
+            .route("/ws", get(session::upgrade))
+            .route("/api/v1/election", get(election))
+            .route("/api/v1/results", get(results))
+            .route(
+                "/api/v1/votes",
+                post(ingest::votes).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
+            )
+            .route("/api/{*path}", get(unknown))
+            .route("/livez", get(|| async { "alive\n" }))
+            .route("/readyz", get(ready))
+            .route(
+                "/metrics",
+                get(|State(app): State<App>| async move { app.0.metrics.render() }),
+            )
+            .fallback(get(assets::serve))
+            .with_state(self)
+            .layer(CompressionLayer::new())
+            .layer(TraceLayer::new_for_http());
+        security.into_iter().fold(router, |router, (name, value)| {
+            router.layer(SetResponseHeaderLayer::if_not_present(
+                name,
+                HeaderValue::from_static(value),
+            ))
+        })
+    }
+}
+
+async fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such route")
+}
+
+async fn election(State(app): State<App>) -> Response {
+    axum::Json((*app.0.feed.shown().election).clone()).into_response()
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: Option<u64>,
+}
+
+async fn results(
+    State(app): State<App>,
+    Query(asked): Query<Version>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let shown = app.0.feed.shown();
+    let Some(body) = shown.body() else {
+        let detail = "nothing has been published yet; try again in a moment";
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_results_yet",
+            detail,
+        ));
+    };
+    if asked.version.is_some_and(|asked| asked != shown.version()) {
+        let detail = format!("only the newest version, {}, can be had", shown.version());
+        return Err(Problem::new(StatusCode::NOT_FOUND, "version_not_found", detail));
+    }
+    let tag = format!("\"{}\"", shown.version());
+    let caching = [
+        (header::ETAG, tag.clone()),
+        (header::CACHE_CONTROL, "public, max-age=1".into()),
+    ];
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|tags| tags.to_str().ok());
+    // Compression makes a tag weak on its way; the version behind it is the same.
+    let mut known = known
+        .flat_map(|tags| tags.split(','))
+        .map(|known| known.trim().trim_start_matches("W/"));
+    if known.any(|known| known == tag || known == "*") {
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    Ok((caching, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// Ready once results are there and follow the votes, or are on their way to.
+async fn ready(State(app): State<App>) -> Response {
+    let status = app.0.feed.status();
+    if app.0.stop.is_raised() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match (
+        status
+            .version
+            .or(Some(app.0.feed.shown().version()).filter(|version| *version > 0)),
+        status.state,
+    ) {
+        (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "nothing published yet\n").into_response(),
+        (_, FeedState::Stale) => (StatusCode::SERVICE_UNAVAILABLE, "stale\n").into_response(),
+        (Some(_), FeedState::Live | FeedState::CatchingUp) => "ready\n".into_response(),
+    }
+}
+
+/// Serves until stopped; open connections get a few seconds to end.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn serve(listener: tokio::net::TcpListener, app: App, stop: Stop) -> std::io::Result<()> {
+    let stopping = stop.clone();
+    let server =
+        axum::serve(listener, app.router()).with_graceful_shutdown(async move { stopping.raised().await });
+    let patience = async {
+        stop.raised().await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
+    };
+    tokio::select! {
+        outcome = server => outcome,
+        () = patience => {
+            tracing::warn!("connections that didn't end are cut");
+            Ok(())
+        }
+    }
+}
+
+/// How long connections get to end once the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);

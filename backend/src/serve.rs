@@ -1,0 +1,298 @@
+//! `tallyboard serve`: the roles on their threads, the web on its runtime, one flag to stop them all.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tallyboard_shared::{
+    Timestamp,
+    election::Election,
+    message::{FeedState, Status},
+};
+
+use crate::{
+    cli::{JournalArgs, Role, Serve},
+    election,
+    http::{self, App, Ingest},
+    journal::{
+        Journal, JournalError, Topics,
+        embedded::EmbeddedJournal,
+        kafka::{KafkaJournal, KafkaSettings},
+    },
+    roles::{
+        counter::{self, CounterSettings},
+        publisher::{self, PublisherSettings},
+        viewer::{self, Feed, ViewerSettings},
+    },
+    shutdown::{self, Stop},
+    simulate::{self, Electorate, Rate, Shape, Shares},
+    telemetry,
+};
+
+/// What goes wrong in the demonstration, so that there is something to see.
+const DEMO_SHARES: Shares = Shares {
+    duplicates: 0.012,
+    late: 0.003,
+    invalid: 0.004,
+};
+
+/// How long to wait between attempts to reach a broker that isn't there yet.
+const BROKER_WAIT: Duration = Duration::from_secs(2);
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Where the settings, the definition, the journal or the address can't be used, or a role had to give up.
+pub fn run(args: Serve) -> anyhow::Result<()> {
+    let election = Arc::new(definition(&args)?);
+    let metrics = telemetry::init_metrics().context("failed to set up metrics")?;
+    let stop = Stop::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // The address first: a second server must fail before it touches anything.
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(args.listen))
+        .with_context(|| format!("failed to listen on {}", args.listen))?;
+    runtime.spawn(stop_at_signal(stop.clone()));
+    let journal = open_journal(&args.journal)?;
+    let topics = Topics::new(&args.journal.topic_prefix);
+    if !prepare_topics(&*journal, &topics, args.journal.partitions, &stop)? {
+        return Ok(());
+    }
+    let status = Status {
+        state: FeedState::CatchingUp,
+        now: Timestamp::now(),
+        version: None,
+        lag: None,
+        stale_since: None,
+    };
+    let feed = Arc::new(Feed::new(Arc::clone(&election), status));
+    let ingest = args
+        .ingest_token
+        .as_deref()
+        .filter(|token| !token.is_empty())
+        .map(|token| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, token));
+    let app = App::new(
+        Arc::clone(&feed),
+        ingest,
+        args.allowed_origin.clone(),
+        metrics,
+        stop.clone(),
+    );
+    tracing::info!(election = %election.title, mode = ?election.mode, "listening on http://{}", listener.local_addr()?);
+    let web = runtime.spawn({
+        let stop = stop.clone();
+        async move { http::serve(listener, app, stop).await }
+    });
+    let roles = Roles {
+        journal: &*journal,
+        election,
+        topics,
+        args: &args,
+        feed: &feed,
+        stop: &stop,
+    };
+    let outcome = roles.run();
+    stop.raise();
+    let served = runtime.block_on(web).context("the web server panicked")?;
+    outcome?;
+    served.context("the web server failed")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn stop_at_signal(stop: Stop) {
+    if let Err(error) = shutdown::signal().await {
+        tracing::error!(%error, "signals can't be listened for");
+        return;
+    }
+    tracing::info!("stopping; a second signal stops at once");
+    stop.raise();
+    if shutdown::signal().await.is_ok() {
+        std::process::exit(130);
+    }
+}
+
+fn definition(args: &Serve) -> anyhow::Result<Election> {
+    match &args.election {
+        Some(file) => read_definition(file),
+        None if args.simulate.is_some_and(|rate| rate.0.is_some()) => Ok(election::demo()),
+        None => Ok(election::undefined()),
+    }
+}
+
+/// Reads a definition file.
+///
+/// # Errors
+/// Where the file can't be read or isn't a sound definition.
+pub fn read_definition(file: &Path) -> anyhow::Result<Election> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
+    let definition = election::Definition::parse(&text).with_context(|| file.display().to_string())?;
+    Ok(definition.into_election())
+}
+
+/// Opens the journal that the settings name.
+///
+/// # Errors
+/// Where it can't be opened, or its directory is in use.
+pub fn open_journal(args: &JournalArgs) -> anyhow::Result<Arc<dyn Journal>> {
+    let Some(servers) = &args.kafka else {
+        return Ok(Arc::new(EmbeddedJournal::open(&args.data_dir.join("journal"))?));
+    };
+    let settings = KafkaSettings {
+        bootstrap_servers: servers.clone(),
+        properties: args.kafka_property.clone(),
+        instance_id: instance_id(&args.data_dir)?,
+    };
+    Ok(Arc::new(KafkaJournal::new(settings)?))
+}
+
+/// The name of this process towards brokers, kept over restarts.
+fn instance_id(data_dir: &Path) -> anyhow::Result<String> {
+    let file = data_dir.join("instance-id");
+    if let Ok(id) = std::fs::read_to_string(&file)
+        && !id.trim().is_empty()
+    {
+        return Ok(id.trim().to_owned());
+    }
+    std::fs::create_dir_all(data_dir).with_context(|| format!("failed to make {}", data_dir.display()))?;
+    let id = format!("{:x}-{:x}", Timestamp::now().as_nanosecond(), std::process::id());
+    std::fs::write(&file, &id).with_context(|| format!("failed to write {}", file.display()))?;
+    Ok(id)
+}
+
+/// Creates and checks the topics; waits for brokers that aren't there yet. False where stopped meanwhile.
+fn prepare_topics(
+    journal: &dyn Journal,
+    topics: &Topics,
+    partitions: u32,
+    stop: &Stop,
+) -> anyhow::Result<bool> {
+    while !stop.is_raised() {
+        match journal.ensure_topics(&topics.specs(partitions)) {
+            Ok(warnings) => {
+                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                return Ok(true);
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "waiting for the journal");
+                std::thread::sleep(BROKER_WAIT);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(false)
+}
+
+struct Roles<'a> {
+    journal: &'a dyn Journal,
+    election: Arc<Election>,
+    topics: Topics,
+    args: &'a Serve,
+    feed: &'a Feed,
+    stop: &'a Stop,
+}
+
+impl Roles<'_> {
+    fn plays(&self, role: Role) -> bool {
+        self.args.role.is_empty() || self.args.role.contains(&role)
+    }
+
+    /// Runs the roles until stopped; the first that gives up takes the others along.
+    fn run(&self) -> anyhow::Result<()> {
+        let group = |name: &str| format!("{}tallyboard-{name}", self.args.journal.topic_prefix);
+        let publish_interval = self.args.publish_interval;
+        let counter = CounterSettings {
+            election: Arc::clone(&self.election),
+            topics: self.topics.clone(),
+            group: group("counters"),
+            publish_interval,
+        };
+        let publisher = PublisherSettings {
+            election: Arc::clone(&self.election),
+            topics: self.topics.clone(),
+            group: group("publisher"),
+            publish_interval,
+        };
+        let viewer = ViewerSettings {
+            topics: self.topics.clone(),
+        };
+        let (journal, feed, stop) = (self.journal, self.feed, self.stop);
+        let mut tasks: Vec<(&str, Box<dyn FnOnce() -> Result<(), JournalError> + Send + '_>)> = Vec::new();
+        if self.plays(Role::Counter) {
+            tasks.push(("counter", Box::new(|| counter::run(journal, &counter, stop))));
+        }
+        if self.plays(Role::Publisher) {
+            tasks.push((
+                "publisher",
+                Box::new(|| publisher::run(journal, &publisher, stop)),
+            ));
+        }
+        if self.plays(Role::Viewer) {
+            tasks.push((
+                "viewer",
+                Box::new(|| viewer::follow(journal, &viewer, feed, stop)),
+            ));
+            tasks.push((
+                "pulse",
+                Box::new(|| {
+                    viewer::pulse(journal, &viewer, feed, stop);
+                    Ok(())
+                }),
+            ));
+        }
+        std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (name, task) in tasks {
+                let thread = std::thread::Builder::new().name(name.into());
+                let guarded = move || {
+                    let _guard = StopOnDrop(stop);
+                    task()
+                };
+                threads.push((name, thread.spawn_scoped(scope, guarded)?));
+            }
+            if let Some(rate) = self.args.simulate.and_then(|rate| rate.0) {
+                std::thread::Builder::new()
+                    .name("simulation".into())
+                    .spawn_scoped(scope, move || self.simulate(rate))?;
+            }
+            let mut outcome = Ok(());
+            for (name, thread) in threads {
+                let result = thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                outcome = outcome.and(result.with_context(|| format!("the {name} gave up")));
+            }
+            outcome
+        })
+    }
+
+    /// Goes on where the log ends, so that a restarted demonstration doesn't repeat itself.
+    fn simulate(&self, rate: Rate) {
+        let topic = self.topics.votes.as_str();
+        let first = match self.journal.bounds(topic) {
+            Ok(bounds) => bounds.values().map(|bounds| bounds.end).sum(),
+            Err(error) => {
+                tracing::error!(%error, "the simulation can't start");
+                return;
+            }
+        };
+        if !self.election.defined {
+            tracing::error!("the simulation needs an election definition to make up voters from");
+            return;
+        }
+        let electorate = Electorate::new((*self.election).clone(), 1, DEMO_SHARES, Shape::Short);
+        match simulate::send(&electorate, &(self.journal, topic), rate, first, None, self.stop) {
+            Ok(sent) if sent.exhausted => tracing::info!("every made-up voter has had their chance"),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the simulation ended"),
+        }
+    }
+}
+
+/// A role that ends, by an error or a panic, stops the others: half a pipeline must not look like a quiet night.
+struct StopOnDrop<'a>(&'a Stop);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.raise();
+    }
+}

@@ -1,0 +1,275 @@
+//! From a vote to HTTP, WebSocket and the aggregate topics, with kill −9 in the middle: every number must be right.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::Child,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    message::Message,
+};
+use serde_json::Value;
+use tallyboard::{
+    election,
+    journal::{Topics, embedded::EmbeddedJournal, read_to_end},
+    simulate::{Electorate, Expected, Shape, Shares},
+};
+use tallyboard_shared::{reason::Reason, results::Results};
+
+use crate::{
+    server::{PATIENCE, Server, demo_definition, free_address, program},
+    support::{fresh_prefix, kafka_servers},
+};
+
+const RECORDS: u64 = 100_000;
+const SEED: u64 = 20_261_103;
+const SHARES: Shares = Shares {
+    duplicates: 0.05,
+    late: 0.02,
+    invalid: 0.05,
+};
+
+fn electorate() -> Electorate {
+    Electorate::new(election::demo(), SEED, SHARES, Shape::Full)
+}
+
+/// `tallyboard simulate` in the background.
+fn simulate(to: &[&str], data_dir: &Path) -> Child {
+    let mut command = program();
+    command
+        .args(["simulate", "--rate", "max", "--count"])
+        .arg(RECORDS.to_string());
+    command.args(["--seed", &SEED.to_string(), "--shape", "full"]);
+    command.args(["--duplicates", "0.05", "--late", "0.02", "--invalid", "0.05"]);
+    command
+        .arg("--data-dir")
+        .arg(data_dir)
+        .args(to)
+        .env("TALLYBOARD_INGEST_TOKEN", crate::server::TOKEN);
+    command.spawn().unwrap()
+}
+
+/// Votes by candidate and place, by their positions in the definition.
+fn votes(results: &Results) -> BTreeMap<(usize, usize), u64> {
+    let candidates = &results.contests[0].candidates;
+    let mut votes = BTreeMap::new();
+    for (place, location) in results.locations.iter().enumerate() {
+        for (id, count) in location
+            .contests
+            .iter()
+            .flat_map(|contest| contest.votes.iter().flatten())
+        {
+            let candidate = candidates
+                .iter()
+                .position(|candidate| candidate.id == *id)
+                .unwrap();
+            votes.insert((candidate, place), *count);
+        }
+    }
+    votes
+}
+
+fn check_results(results: &Results, expected: &Expected) {
+    assert_eq!(votes(results), expected.votes);
+    let total: u64 = expected.votes.values().sum();
+    assert_eq!(results.totals.votes, total);
+    assert_eq!(results.contests[0].votes, total);
+    for (number, candidate) in results.contests[0].candidates.iter().enumerate() {
+        let sum = expected
+            .votes
+            .iter()
+            .filter(|((candidate, _), _)| *candidate == number)
+            .map(|(_, votes)| votes)
+            .sum();
+        assert_eq!(candidate.votes, Some(sum), "{}", candidate.id);
+    }
+    for (number, location) in results.locations.iter().enumerate() {
+        let sum: u64 = expected
+            .votes
+            .iter()
+            .filter(|((_, place), _)| *place == number)
+            .map(|(_, votes)| votes)
+            .sum();
+        assert_eq!(location.votes, sum, "{}", location.id);
+    }
+    assert!(results.totals.late > 0);
+}
+
+/// The newest value of every key, as JSON.
+type Rows = BTreeMap<String, Value>;
+
+fn check_rows(candidates: &Rows, turnout: &Rows, results: &Results) {
+    assert_eq!(candidates.len(), results.contests[0].candidates.len());
+    for candidate in &results.contests[0].candidates {
+        let row = &candidates[candidate.id.as_str()];
+        assert_eq!(row["total_votes"].as_u64(), candidate.votes);
+        assert_eq!(row["candidate_id"], candidate.id.as_str());
+        assert_eq!(row["candidate_name"], candidate.name.as_str());
+        assert_eq!(row["party_affiliation"].as_str(), candidate.party.as_deref());
+        assert_eq!(row["contest_id"], "president");
+        assert!(row["version"].as_u64().unwrap() <= results.version);
+    }
+    assert_eq!(turnout.len(), results.locations.len());
+    for location in &results.locations {
+        let row = &turnout[location.id.as_str()];
+        assert_eq!(
+            (row["count"].as_u64(), row["state"].as_str()),
+            (Some(location.votes), Some(location.name.as_str()))
+        );
+        assert_eq!(row["registered_voters"].as_u64(), location.registered_voters);
+    }
+}
+
+/// Reads a topic with a plain consumer that knows nothing of Tallyboard.
+fn rows_in_kafka(topic: &str) -> Rows {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", kafka_servers())
+        .set("group.id", fresh_prefix())
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .create()
+        .unwrap();
+    let mut start = TopicPartitionList::new();
+    start.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+    consumer.assign(&start).unwrap();
+    let mut rows = Rows::new();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline, "{topic} doesn't end");
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => {
+                let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
+                rows.insert(key, serde_json::from_slice(message.payload().unwrap()).unwrap());
+            }
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => return rows,
+            Some(Err(error)) => panic!("{topic}: {error}"),
+            None => {}
+        }
+    }
+}
+
+fn rows_in_directory(data_dir: &Path, topic: &str) -> Rows {
+    let journal = EmbeddedJournal::open(&data_dir.join("journal")).unwrap();
+    let mut rows = Rows::new();
+    read_to_end(&journal, topic, 0, 0, |record| {
+        let key = String::from_utf8(record.key.to_vec()).unwrap();
+        rows.insert(key, serde_json::from_slice(record.value).unwrap());
+    })
+    .unwrap();
+    rows
+}
+
+/// Sends everything, kills the server in the middle, and returns what the next one and a browser show in the end.
+fn survive(
+    server_arguments: &[&str],
+    to: impl Fn(&str) -> Vec<String>,
+    records: u64,
+    data_dir: &Path,
+) -> (Server, Results) {
+    let address = free_address();
+    let mut server = Server::start(data_dir, &address, server_arguments);
+    let mut browser = server.connect();
+    let to = to(&address);
+    let sender_dir = data_dir.join("sender");
+    let mut sender = simulate(&to.iter().map(String::as_str).collect::<Vec<_>>(), &sender_dir);
+    let before = server.results_of(RECORDS / 5);
+    let seen = browser.results_at(before.version);
+    assert!(seen.totals.votes >= before.totals.votes);
+    server.kill();
+
+    let mut server = Server::start(data_dir, &address, server_arguments);
+    let mut browser = server.connect();
+    let results = server.results_of(records);
+    assert!(sender.wait().unwrap().success());
+    // Whatever is still on its way would show in a further version.
+    server.wait_for("a quiet count", |server| {
+        let (_, status) = server.get("/readyz").unwrap();
+        let version = server.results().unwrap().version;
+        std::thread::sleep(Duration::from_millis(500));
+        status == "ready\n" && server.results().unwrap().version == version
+    });
+    let last = server.results().unwrap();
+    assert!(
+        last.version >= results.version && last.version > before.version,
+        "versions go on growing"
+    );
+    assert_eq!(
+        browser.results_at(last.version),
+        last,
+        "the browser shows what HTTP says"
+    );
+    (server, last)
+}
+
+#[test]
+fn kafka_counts_every_vote_through_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let (servers, prefix, definition) = (kafka_servers(), fresh_prefix(), demo_definition());
+    let common = ["--kafka", &servers, "--topic-prefix", &prefix];
+    let mut arguments = common.to_vec();
+    arguments.extend(["--election", definition.to_str().unwrap()]);
+    let to = |_: &str| common.map(str::to_owned).to_vec();
+    let (mut server, results) = survive(&arguments, to, RECORDS, directory.path());
+    let expected = electorate().expected(0..RECORDS);
+    check_results(&results, &expected);
+    assert_eq!(results.totals.rejected, expected.rejected);
+    assert_eq!(results.inputs.values().sum::<u64>(), RECORDS);
+    assert!(server.stop().success());
+    let topics = Topics::new(&prefix);
+    check_rows(
+        &rows_in_kafka(&topics.candidates),
+        &rows_in_kafka(&topics.turnout),
+        &results,
+    );
+}
+
+#[test]
+fn the_embedded_journal_counts_every_vote_through_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let definition = demo_definition();
+    let arguments = ["--election", definition.to_str().unwrap()];
+    // What breaks a rule is refused by the ingest already; only these two reach the count.
+    let reach_the_count = [Reason::DuplicateVoter, Reason::FutureTime];
+    let mut expected = electorate().expected(0..RECORDS);
+    expected
+        .rejected
+        .retain(|reason, _| reach_the_count.contains(reason));
+    let records = expected.votes.values().chain(expected.rejected.values()).sum();
+    let to = |address: &str| vec!["--to".to_owned(), format!("http://{address}")];
+    let (mut server, results) = survive(&arguments, to, records, directory.path());
+    check_results(&results, &expected);
+    // A batch that was stored but not answered before the kill was sent again: its votes are second votes then.
+    let twice = results.totals.rejected[&Reason::DuplicateVoter] - expected.rejected[&Reason::DuplicateVoter];
+    assert!(twice <= 3000, "{twice} votes were repeated");
+    assert!(server.stop().success());
+    let topics = Topics::new("");
+    let rows = |topic: &str| rows_in_directory(directory.path(), topic);
+    check_rows(&rows(&topics.candidates), &rows(&topics.turnout), &results);
+}
+
+#[test]
+fn a_server_stops_cleanly_and_goes_on_with_the_same_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let arguments = ["--simulate", "3000/s"];
+    let mut server = Server::start(directory.path(), &address, &arguments);
+    server.results_of(3000);
+    assert!(server.stop().success(), "{}", server.log());
+    let quiet = Server::start(
+        directory.path(),
+        &address,
+        &["--election", demo_definition().to_str().unwrap()],
+    );
+    let mut quiet = quiet;
+    let last = quiet.results_of(3000);
+    let offsets: u64 = last.inputs.values().sum();
+    let again = quiet.results_of(offsets);
+    assert_eq!(
+        again.totals.votes + again.totals.rejected_sum(),
+        again.inputs.values().sum::<u64>()
+    );
+}
