@@ -19,13 +19,7 @@ pub struct Cli {
     )]
     pub log: String,
     /// How to log.
-    #[arg(
-        long,
-        global = true,
-        env = "TALLYBOARD_LOG_FORMAT",
-        value_enum,
-        default_value_t
-    )]
+    #[arg(long, global = true, env = "TALLYBOARD_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
     /// What to do.
     #[command(subcommand)]
@@ -93,12 +87,7 @@ pub struct Serve {
     #[arg(long, env = "TALLYBOARD_ROLE", value_enum, value_delimiter = ',')]
     pub role: Vec<Role>,
     /// Pages of this origin may connect, besides our own; may be repeated.
-    #[arg(
-        long,
-        env = "TALLYBOARD_ALLOWED_ORIGIN",
-        value_delimiter = ',',
-        value_name = "https://HOST"
-    )]
+    #[arg(long, env = "TALLYBOARD_ALLOWED_ORIGIN", value_delimiter = ',', value_name = "https://HOST")]
     pub allowed_origin: Vec<String>,
     /// At most so often are tallies told and results published.
     #[arg(long, env = "TALLYBOARD_PUBLISH_INTERVAL", default_value = "100ms", value_parser = duration)]
@@ -136,19 +125,14 @@ pub struct Simulate {
     /// Where the journal is.
     #[command(flatten)]
     pub journal: JournalArgs,
-    /// A Tallyboard server that takes votes by HTTP, such as http://127.0.0.1:8080, in place of --kafka.
+    /// A Tallyboard server that takes votes by HTTP, such as `http://127.0.0.1:8080`, in place of --kafka.
     #[arg(long, env = "TALLYBOARD_TO", value_name = "URL", conflicts_with = "kafka")]
     pub to: Option<String>,
     /// The bearer token of that server.
     #[arg(long, env = "TALLYBOARD_INGEST_TOKEN", hide_env_values = true)]
     pub ingest_token: Option<String>,
     /// The election whose voters are made up. A republic that doesn't exist by default.
-    #[arg(
-        long,
-        env = "TALLYBOARD_ELECTION",
-        value_name = "FILE.toml",
-        conflicts_with = "results"
-    )]
+    #[arg(long, env = "TALLYBOARD_ELECTION", value_name = "FILE.toml", conflicts_with = "results")]
     pub election: Option<PathBuf>,
     /// How fast to send: `2000/s`, or `max`.
     #[arg(long, env = "TALLYBOARD_RATE", default_value = "1000/s")]
@@ -186,12 +170,7 @@ pub struct TableArgs {
     #[arg(long, env = "TALLYBOARD_RESULTS", value_name = "FILE.csv")]
     pub results: Option<PathBuf>,
     /// The column with the place.
-    #[arg(
-        long,
-        env = "TALLYBOARD_LOCATION_COLUMN",
-        default_value = "location",
-        value_name = "NAME"
-    )]
+    #[arg(long, env = "TALLYBOARD_LOCATION_COLUMN", default_value = "location", value_name = "NAME")]
     pub location_column: String,
     /// The column with the electorate, where there is one.
     #[arg(
@@ -244,9 +223,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration = text
-        .parse::<jiff::SignedDuration>()
-        .map_err(|error| error.to_string())?;
+    let duration = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
     Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))
 }
 
@@ -270,24 +247,14 @@ mod tests {
         Cli::command().debug_assert();
         let (mut commands, mut flags) = (vec![Cli::command()], 0);
         while let Some(command) = commands.pop() {
-            for argument in command
-                .get_arguments()
-                .filter(|argument| argument.get_long().is_some())
-            {
+            for argument in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
                 let id = argument.get_id().as_str();
                 if matches!(id, "help" | "version" | "title") {
                     continue;
                 }
                 flags += 1;
-                let variable = argument
-                    .get_env()
-                    .and_then(|name| name.to_str())
-                    .unwrap_or_default();
-                assert!(
-                    variable.starts_with("TALLYBOARD_"),
-                    "--{id} of {}",
-                    command.get_name()
-                );
+                let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(variable.starts_with("TALLYBOARD_"), "--{id} of {}", command.get_name());
             }
             commands.extend(command.get_subcommands().cloned());
         }
@@ -298,9 +265,7 @@ mod tests {
     fn an_empty_rate_switches_the_simulation_off() {
         let rate = |text: &str| {
             let cli = Cli::try_parse_from(["tallyboard", "serve", "--simulate", text]).unwrap();
-            let Command::Serve(serve) = cli.command else {
-                panic!("serve")
-            };
+            let Command::Serve(serve) = cli.command else { panic!("serve") };
             serve.simulate.unwrap().0
         };
         assert_eq!(rate("2000/s"), Some(Rate::PerSecond(2000.0)));

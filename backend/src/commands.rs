@@ -19,10 +19,7 @@ use crate::{
 /// Where the settings, the table or the destination can't be used.
 pub fn simulate(args: &Simulate) -> anyhow::Result<()> {
     let stop = Stop::default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.spawn({
         let stop = stop.clone();
         async move {
@@ -31,12 +28,7 @@ pub fn simulate(args: &Simulate) -> anyhow::Result<()> {
             }
         }
     });
-    let table = args
-        .table
-        .results
-        .as_deref()
-        .map(|file| read_table(file, &args.table))
-        .transpose()?;
+    let table = args.table.results.as_deref().map(|file| read_table(file, &args.table)).transpose()?;
     match &table {
         Some(table) => {
             let ballots = table.ballots(args.seed)?;
@@ -48,20 +40,9 @@ pub fn simulate(args: &Simulate) -> anyhow::Result<()> {
             send_from(&ballots, args, &stop)
         }
         None => {
-            let election = args
-                .election
-                .as_deref()
-                .map_or_else(|| Ok(election::demo()), read_definition)?;
-            let shares = Shares {
-                duplicates: args.duplicates,
-                late: args.late,
-                invalid: args.invalid,
-            };
-            send_from(
-                &Electorate::new(election, args.seed, shares, args.shape),
-                args,
-                &stop,
-            )
+            let election = args.election.as_deref().map_or_else(|| Ok(election::demo()), read_definition)?;
+            let shares = Shares { duplicates: args.duplicates, late: args.late, invalid: args.invalid };
+            send_from(&Electorate::new(election, args.seed, shares, args.shape), args, &stop)
         }
     }
 }
@@ -118,11 +99,7 @@ pub fn election(command: &ElectionCommand, out: &mut dyn Write) -> anyhow::Resul
     match command {
         ElectionCommand::Check { file } => {
             let election = read_definition(file)?;
-            let candidates: usize = election
-                .contests
-                .iter()
-                .map(|contest| contest.candidates.len())
-                .sum();
+            let candidates: usize = election.contests.iter().map(|contest| contest.candidates.len()).sum();
             writeln!(
                 out,
                 "{}: {} contest(s), {candidates} candidate(s), {} place(s), hash {}",
@@ -133,9 +110,7 @@ pub fn election(command: &ElectionCommand, out: &mut dyn Write) -> anyhow::Resul
             )?;
         }
         ElectionCommand::FromResults { table, title } => {
-            let Some(file) = &table.results else {
-                bail!("which table? Give --results FILE.csv")
-            };
+            let Some(file) = &table.results else { bail!("which table? Give --results FILE.csv") };
             write!(out, "{}", definition_of(&read_table(file, table)?, title)?)?;
         }
     }
@@ -146,16 +121,10 @@ pub fn election(command: &ElectionCommand, out: &mut dyn Write) -> anyhow::Resul
 fn definition_of(table: &ResultTable, title: &str) -> anyhow::Result<String> {
     let text = |value: &str| toml::Value::String(value.to_owned());
     let row = |pairs: Vec<(&str, toml::Value)>| {
-        pairs
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect::<BTreeMap<_, _>>()
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>()
     };
-    let candidates: Vec<_> = table
-        .candidates
-        .iter()
-        .map(|name| row(vec![("id", text(name)), ("name", text(name))]))
-        .collect();
+    let candidates: Vec<_> =
+        table.candidates.iter().map(|name| row(vec![("id", text(name)), ("name", text(name))])).collect();
     let contest = row(vec![
         ("id", text("election")),
         ("title", text(title)),
@@ -167,10 +136,7 @@ fn definition_of(table: &ResultTable, title: &str) -> anyhow::Result<String> {
         .map(|location| {
             let mut pairs = vec![("id", text(&location.name)), ("name", text(&location.name))];
             if let Some(registered) = location.registered_voters {
-                pairs.push((
-                    "registered_voters",
-                    toml::Value::Integer(i64::try_from(registered)?),
-                ));
+                pairs.push(("registered_voters", toml::Value::Integer(i64::try_from(registered)?)));
             }
             Ok(row(pairs))
         })

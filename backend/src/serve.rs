@@ -29,11 +29,7 @@ use crate::{
 };
 
 /// What goes wrong in the demonstration, so that there is something to see.
-const DEMO_SHARES: Shares = Shares {
-    duplicates: 0.012,
-    late: 0.003,
-    invalid: 0.004,
-};
+const DEMO_SHARES: Shares = Shares { duplicates: 0.012, late: 0.003, invalid: 0.004 };
 
 /// How long to wait between attempts to reach a broker that isn't there yet.
 const BROKER_WAIT: Duration = Duration::from_secs(2);
@@ -70,26 +66,13 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         .as_deref()
         .filter(|token| !token.is_empty())
         .map(|token| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, token));
-    let app = App::new(
-        Arc::clone(&feed),
-        ingest,
-        args.allowed_origin.clone(),
-        metrics,
-        stop.clone(),
-    );
+    let app = App::new(Arc::clone(&feed), ingest, args.allowed_origin.clone(), metrics, stop.clone());
     tracing::info!(election = %election.title, mode = ?election.mode, "listening on http://{}", listener.local_addr()?);
     let web = runtime.spawn({
         let stop = stop.clone();
         async move { http::serve(listener, app, stop).await }
     });
-    let roles = Roles {
-        journal: &*journal,
-        election,
-        topics,
-        args: &args,
-        feed: &feed,
-        stop: &stop,
-    };
+    let roles = Roles { journal: &*journal, election, topics, args: &args, feed: &feed, stop: &stop };
     let outcome = roles.run();
     stop.raise();
     let served = runtime.block_on(web).context("the web server panicked")?;
@@ -191,6 +174,9 @@ struct Roles<'a> {
     stop: &'a Stop,
 }
 
+/// A role's shell, to be run on a thread of its own.
+type Task<'a> = Box<dyn FnOnce() -> Result<(), JournalError> + Send + 'a>;
+
 impl Roles<'_> {
     fn plays(&self, role: Role) -> bool {
         self.args.role.is_empty() || self.args.role.contains(&role)
@@ -212,25 +198,17 @@ impl Roles<'_> {
             group: group("publisher"),
             publish_interval,
         };
-        let viewer = ViewerSettings {
-            topics: self.topics.clone(),
-        };
+        let viewer = ViewerSettings { topics: self.topics.clone() };
         let (journal, feed, stop) = (self.journal, self.feed, self.stop);
-        let mut tasks: Vec<(&str, Box<dyn FnOnce() -> Result<(), JournalError> + Send + '_>)> = Vec::new();
+        let mut tasks: Vec<(&str, Task<'_>)> = Vec::new();
         if self.plays(Role::Counter) {
             tasks.push(("counter", Box::new(|| counter::run(journal, &counter, stop))));
         }
         if self.plays(Role::Publisher) {
-            tasks.push((
-                "publisher",
-                Box::new(|| publisher::run(journal, &publisher, stop)),
-            ));
+            tasks.push(("publisher", Box::new(|| publisher::run(journal, &publisher, stop))));
         }
         if self.plays(Role::Viewer) {
-            tasks.push((
-                "viewer",
-                Box::new(|| viewer::follow(journal, &viewer, feed, stop)),
-            ));
+            tasks.push(("viewer", Box::new(|| viewer::follow(journal, &viewer, feed, stop))));
             tasks.push((
                 "pulse",
                 Box::new(|| {
@@ -256,9 +234,7 @@ impl Roles<'_> {
             }
             let mut outcome = Ok(());
             for (name, thread) in threads {
-                let result = thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                let result = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 outcome = outcome.and(result.with_context(|| format!("the {name} gave up")));
             }
             outcome

@@ -67,11 +67,7 @@ impl HistoryPoint {
                 .filter_map(|candidate| Some((candidate.id.clone(), candidate.votes?)));
             (contest.id.clone(), votes.collect())
         });
-        Self {
-            version: results.version,
-            as_of: results.as_of,
-            contests: contests.collect(),
-        }
+        Self { version: results.version, as_of: results.as_of, contests: contests.collect() }
     }
 }
 

@@ -201,18 +201,14 @@ impl ContestResult {
                 }
             }
         }
-        first
-            .filter(|(_, votes)| *votes > 0)
-            .map(|(candidate, votes)| (candidate, votes - second))
+        first.filter(|(_, votes)| *votes > 0).map(|(candidate, votes)| (candidate, votes - second))
     }
 }
 
 /// `part / whole`, where there is a whole.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 fn ratio(part: u64, whole: Option<u64>) -> Option<f64> {
-    whole
-        .filter(|whole| *whole > 0)
-        .map(|whole| part as f64 / whole as f64)
+    whole.filter(|whole| *whole > 0).map(|whole| part as f64 / whole as f64)
 }
 
 #[cfg(test)]
@@ -248,9 +244,8 @@ mod tests {
     fn check(registered: Option<u64>, votes: &[u64], expected: Option<(&str, u64, Option<bool>)>) {
         let votes: Vec<_> = votes.iter().copied().map(Some).collect();
         let leader = contest(registered, &votes).leader;
-        let seen = leader
-            .as_ref()
-            .map(|leader| (leader.candidate_id.as_str(), leader.margin, leader.decided));
+        let seen =
+            leader.as_ref().map(|leader| (leader.candidate_id.as_str(), leader.margin, leader.decided));
         assert_eq!(seen, expected);
     }
 
@@ -278,12 +273,7 @@ mod tests {
     fn withheld_votes_have_no_share_and_no_leader() {
         let contest = contest(Some(10), &[None, None]);
         assert_eq!(contest.leader, None);
-        assert!(
-            contest
-                .candidates
-                .iter()
-                .all(|candidate| candidate.share.is_none())
-        );
+        assert!(contest.candidates.iter().all(|candidate| candidate.share.is_none()));
     }
 
     #[test]

@@ -122,18 +122,8 @@ impl Update {
             status: new.status,
             watermark: new.watermark,
             totals: new.totals.clone(),
-            contests: changed(
-                &old.contests,
-                &new.contests,
-                |contest| &contest.id,
-                ContestUpdate::between,
-            )?,
-            locations: changed(
-                &old.locations,
-                &new.locations,
-                |place| &place.id,
-                LocationUpdate::between,
-            )?,
+            contests: changed(&old.contests, &new.contests, |contest| &contest.id, ContestUpdate::between)?,
+            locations: changed(&old.locations, &new.locations, |place| &place.id, LocationUpdate::between)?,
             inputs: new
                 .inputs
                 .iter()
@@ -154,10 +144,7 @@ fn changed<'a, T, Id: Eq + std::hash::Hash + 'a, U>(
     step: impl Fn(Option<&T>, &T) -> Option<U>,
 ) -> Option<Vec<U>> {
     let mut before: HashMap<&Id, &T> = old.iter().map(|item| (id(item), item)).collect();
-    let steps = new
-        .iter()
-        .filter_map(|item| step(before.remove(id(item)), item))
-        .collect();
+    let steps = new.iter().filter_map(|item| step(before.remove(id(item)), item)).collect();
     before.is_empty().then_some(steps)
 }
 
@@ -240,10 +227,7 @@ fn split_step(old: Option<&LocationContest>, new: &LocationContest) -> Option<Lo
             Some(step)
         }
     };
-    Some(LocationContest {
-        id: new.id.clone(),
-        votes,
-    })
+    Some(LocationContest { id: new.id.clone(), votes })
 }
 
 impl Results {
@@ -254,10 +238,7 @@ impl Results {
     /// full results are needed.
     pub fn apply(&mut self, update: &Update) -> Result<(), Gap> {
         if update.previous != self.version {
-            return Err(Gap {
-                have: self.version,
-                need: update.previous,
-            });
+            return Err(Gap { have: self.version, need: update.previous });
         }
         self.version = update.version;
         self.as_of = update.as_of;
@@ -292,11 +273,8 @@ fn apply_each<T, U, Id: Clone + Ord + std::hash::Hash>(
     step_id: impl Fn(&U) -> &Id,
     apply: impl Fn(Option<&mut T>, &U) -> Option<T>,
 ) {
-    let index: HashMap<Id, usize> = items
-        .iter()
-        .enumerate()
-        .map(|(position, item)| (item_id(item).clone(), position))
-        .collect();
+    let index: HashMap<Id, usize> =
+        items.iter().enumerate().map(|(position, item)| (item_id(item).clone(), position)).collect();
     let mut added = Vec::new();
     for step in steps {
         let existing = index.get(step_id(step)).map(|position| &mut items[*position]);
@@ -329,13 +307,7 @@ fn apply_contest(contest: Option<&mut ContestResult>, step: &ContestUpdate) -> O
 
 fn apply_candidates(contest: &mut ContestResult, step: &ContestUpdate) {
     let steps = &step.candidates;
-    apply_each(
-        &mut contest.candidates,
-        steps,
-        |candidate| &candidate.id,
-        |step| &step.id,
-        apply_candidate,
-    );
+    apply_each(&mut contest.candidates, steps, |candidate| &candidate.id, |step| &step.id, apply_candidate);
 }
 
 fn apply_candidate(
@@ -377,11 +349,7 @@ fn apply_location(location: Option<&mut LocationResult>, step: &LocationUpdate) 
     };
     location.votes = step.votes;
     for split in &step.contests {
-        match location
-            .contests
-            .iter_mut()
-            .find(|contest| contest.id == split.id)
-        {
+        match location.contests.iter_mut().find(|contest| contest.id == split.id) {
             Some(contest) => match (&mut contest.votes, &split.votes) {
                 (Some(votes), Some(step)) => {
                     votes.extend(step.iter().map(|(candidate, votes)| (candidate.clone(), *votes)));

@@ -28,11 +28,7 @@ fn results(version: u64, cells: &Cells, withheld: bool) -> Results {
     let mut contests = BTreeMap::<u8, BTreeMap<u8, u64>>::new();
     let mut locations = BTreeMap::<u8, BTreeMap<u8, BTreeMap<CandidateId, u64>>>::new();
     for ((contest, candidate, place), votes) in cells {
-        *contests
-            .entry(*contest)
-            .or_default()
-            .entry(*candidate)
-            .or_default() += votes;
+        *contests.entry(*contest).or_default().entry(*candidate).or_default() += votes;
         let split = locations.entry(*place).or_default().entry(*contest).or_default();
         split.insert(CandidateId::new(format!("c{candidate}")), *votes);
     }
@@ -54,14 +50,8 @@ fn results(version: u64, cells: &Cells, withheld: bool) -> Results {
             late: 0,
             rejected: BTreeMap::from([(Reason::Malformed, version)]),
         },
-        contests: contests
-            .iter()
-            .map(|(id, candidates)| contest(*id, candidates, withheld))
-            .collect(),
-        locations: locations
-            .iter()
-            .map(|(id, contests)| location(*id, contests, withheld))
-            .collect(),
+        contests: contests.iter().map(|(id, candidates)| contest(*id, candidates, withheld)).collect(),
+        locations: locations.iter().map(|(id, contests)| location(*id, contests, withheld)).collect(),
         inputs: BTreeMap::from([(Partition(0), version), (Partition(1), 7)]),
     };
     results.derive();
@@ -92,11 +82,7 @@ fn location(id: u8, contests: &BTreeMap<u8, BTreeMap<CandidateId, u64>>, withhel
     LocationResult {
         id: LocationId::new(format!("p{id}")),
         name: format!("Place {id}"),
-        votes: contests
-            .values()
-            .map(|votes| votes.values().sum())
-            .max()
-            .unwrap_or(0),
+        votes: contests.values().map(|votes| votes.values().sum()).max().unwrap_or(0),
         registered_voters: None,
         turnout: None,
         contests: contests

@@ -139,12 +139,8 @@ where
 fn welcome() {
     let results = results(1234, 40);
     let history = vec![HistoryPoint::of(&results)];
-    let welcome = Welcome {
-        protocol: PROTOCOL_VERSION,
-        election: election(),
-        results: Some(results),
-        history,
-    };
+    let welcome =
+        Welcome { protocol: PROTOCOL_VERSION, election: election(), results: Some(results), history };
     check("welcome", &ServerMessage::Welcome(Box::new(welcome)));
 }
 
@@ -154,16 +150,8 @@ fn welcome_before_the_first_publication() {
     election.defined = false;
     election.contests.clear();
     election.locations.clear();
-    let welcome = Welcome {
-        protocol: PROTOCOL_VERSION,
-        election,
-        results: None,
-        history: Vec::new(),
-    };
-    check(
-        "welcome_before_the_first_publication",
-        &ServerMessage::Welcome(Box::new(welcome)),
-    );
+    let welcome = Welcome { protocol: PROTOCOL_VERSION, election, results: None, history: Vec::new() };
+    check("welcome_before_the_first_publication", &ServerMessage::Welcome(Box::new(welcome)));
 }
 
 #[test]
@@ -175,30 +163,16 @@ fn update() {
 #[test]
 fn status() {
     let now = time("2026-11-03T20:15:02Z");
-    let status = Status {
-        state: FeedState::CatchingUp,
-        now,
-        version: Some(1235),
-        lag: Some(17),
-        stale_since: None,
-    };
+    let status =
+        Status { state: FeedState::CatchingUp, now, version: Some(1235), lag: Some(17), stale_since: None };
     check("status", &ServerMessage::Status(status));
-    let stale = Status {
-        state: FeedState::Stale,
-        now,
-        version: None,
-        lag: None,
-        stale_since: Some(now),
-    };
+    let stale = Status { state: FeedState::Stale, now, version: None, lag: None, stale_since: Some(now) };
     check("status_stale", &ServerMessage::Status(stale));
 }
 
 #[test]
 fn goodbye() {
-    let goodbye = Goodbye {
-        reason: GoodbyeReason::Restart,
-        message: "the server is stopping".into(),
-    };
+    let goodbye = Goodbye { reason: GoodbyeReason::Restart, message: "the server is stopping".into() };
     check("goodbye", &ServerMessage::Goodbye(goodbye));
 }
 
@@ -214,9 +188,7 @@ fn vote() {
         voter_id: Some(Text::from("d1a8")),
         candidate_id: Some(Text::from("c1")),
         voting_time: Some(Text::from("2026-11-03 08:15:00")),
-        address: Some(Address {
-            state: Some(Text::from("Ohio")),
-        }),
+        address: Some(Address { state: Some(Text::from("Ohio")) }),
         vote: Some(1),
         candidate_name: Some(Text::from("Ines Okafor")),
         ..Vote::default()

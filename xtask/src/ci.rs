@@ -10,30 +10,14 @@ use crate::{dashboard, process, progress::step, setup, setup::wasm, workspace::W
 /// Checks everything, the quickest first.
 pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
     let cargo = || workspace.command("cargo");
-    step("ci: cargo fmt", || {
-        process::run(cargo().args(["fmt", "--all", "--check"]))
-    })?;
+    step("ci: cargo fmt", || process::run(cargo().args(["fmt", "--all", "--check"])))?;
     let tools = setup::for_dashboard(workspace)?;
     dashboard::build(workspace, &tools)?;
     step("ci: clippy for wasm", || {
         let mut clippy = tools.command(workspace, "cargo");
-        clippy.args([
-            "clippy",
-            "--package",
-            "tallyboard-frontend",
-            "--package",
-            "tallyboard-shared",
-        ]);
+        clippy.args(["clippy", "--package", "tallyboard-frontend", "--package", "tallyboard-shared"]);
         // The build's own profile: macros and build scripts are there already.
-        clippy.args([
-            "--target",
-            wasm::TARGET,
-            "--profile",
-            "dashboard",
-            "--",
-            "-D",
-            "warnings",
-        ]);
+        clippy.args(["--target", wasm::TARGET, "--profile", "dashboard", "--", "-D", "warnings"]);
         process::run(&mut clippy)
     })?;
     step("ci: clippy", || {

@@ -21,13 +21,7 @@ use crate::{
 };
 
 /// What the page is made of, relative to the workspace's root.
-const INPUTS: [&str; 5] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    ".cargo/config.toml",
-    "frontend",
-    "shared",
-];
+const INPUTS: [&str; 5] = ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "frontend", "shared"];
 /// Directories that hold what was made or fetched.
 const NOT_INPUTS: [&str; 3] = ["dist", "node_modules", "target"];
 
@@ -40,9 +34,7 @@ pub(crate) fn build(workspace: &Workspace, tools: &DashboardTools) -> Result<()>
         already_there("dashboard");
         return Ok(());
     }
-    step("dashboard: trunk build", || {
-        process::run(trunk(workspace, tools).args(["build", "--release"]))
-    })?;
+    step("dashboard: trunk build", || process::run(trunk(workspace, tools).args(["build", "--release"])))?;
     let stamp_text = format!("{before:016x} {:016x}", fingerprint(slice::from_ref(&dist), &[])?);
     fs::write(&stamp, stamp_text).with_context(|| stamp.display().to_string())?;
     report_size(&dist)
@@ -53,9 +45,7 @@ pub(crate) fn trunk(workspace: &Workspace, tools: &DashboardTools) -> std::proce
     let mut trunk = tools.command(workspace, "trunk");
     trunk.current_dir(workspace.root.join("frontend"));
     // The tools are on PATH in the right versions: nothing is to be downloaded.
-    trunk
-        .env("TRUNK_OFFLINE", "true")
-        .env("TRUNK_SKIP_VERSION_CHECK", "true");
+    trunk.env("TRUNK_OFFLINE", "true").env("TRUNK_SKIP_VERSION_CHECK", "true");
     // Trunk reads this as a Boolean, and fails at the customary value 1.
     if std::env::var_os("NO_COLOR").is_some() {
         trunk.env("NO_COLOR", "true");
@@ -116,11 +106,7 @@ fn collect(path: &Path, skipped_dirs: &[&str], files: &mut Vec<PathBuf>) -> Resu
 fn report_size(dist: &Path) -> Result<()> {
     for entry in fs::read_dir(dist)? {
         let entry = entry?;
-        if entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-        {
+        if entry.path().extension().is_some_and(|extension| extension == "wasm") {
             note(&format!("wasm: {} KB", entry.metadata()?.len() / 1000));
         }
     }
@@ -155,11 +141,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dist = dir.path().to_path_buf();
         fs::write(dist.join("index.html"), "<html>").unwrap();
-        let stamp = format!(
-            "{:016x} {:016x}",
-            7,
-            fingerprint(slice::from_ref(&dist), &[]).unwrap()
-        );
+        let stamp = format!("{:016x} {:016x}", 7, fingerprint(slice::from_ref(&dist), &[]).unwrap());
         assert!(is_built(&stamp, 7, &dist));
         assert!(!is_built(&stamp, 8, &dist));
         fs::write(dist.join("index.html"), "<html lang>").unwrap();

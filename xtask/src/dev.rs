@@ -25,23 +25,12 @@ pub(crate) fn dev(workspace: &Workspace) -> Result<()> {
         None
     } else {
         let mut cargo = workspace.command("cargo");
-        cargo.args([
-            "run",
-            "--package",
-            "tallyboard",
-            "--",
-            "serve",
-            "--simulate",
-            "2000/s",
-        ]);
+        cargo.args(["run", "--package", "tallyboard", "--", "serve", "--simulate", "2000/s"]);
         Some(Process::spawn(&mut cargo)?)
     };
     // Elsewhere than the release build's files, which the server's build embeds.
     let mut trunk = dashboard::trunk(workspace, &tools);
-    trunk
-        .arg("serve")
-        .arg("--dist")
-        .arg(workspace.target.join("dashboard/dev-dist"));
+    trunk.arg("serve").arg("--dist").arg(workspace.target.join("dashboard/dev-dist"));
     let mut page = Process::spawn(&mut trunk)?;
     println!("\n    Live dashboard: {PAGE} (Ctrl-C stops it)\n");
     let outcome = wait_for_any(&mut page, backend.as_mut());

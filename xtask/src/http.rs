@@ -26,9 +26,5 @@ pub(crate) fn json(url: &str) -> Result<Value> {
 
 fn agent() -> Agent {
     // No proxy: the server is on this machine, whatever the environment says about the outside.
-    Agent::config_builder()
-        .timeout_global(Some(TIMEOUT))
-        .proxy(None)
-        .build()
-        .into()
+    Agent::config_builder().timeout_global(Some(TIMEOUT)).proxy(None).build().into()
 }

@@ -44,17 +44,10 @@ pub(crate) enum Source {
 
 /// Decides where the broker comes from, without starting anything.
 pub(crate) fn choose_source() -> Source {
-    if let Some(servers) = env::var("TALLYBOARD_TEST_KAFKA")
-        .ok()
-        .filter(|servers| !servers.is_empty())
-    {
+    if let Some(servers) = env::var("TALLYBOARD_TEST_KAFKA").ok().filter(|servers| !servers.is_empty()) {
         return Source::Given(servers);
     }
-    if is_docker_running() {
-        Source::Docker
-    } else {
-        Source::Jars
-    }
+    if is_docker_running() { Source::Docker } else { Source::Jars }
 }
 
 /// A broker that accepts clients, until it is dropped.
@@ -80,10 +73,7 @@ impl Drop for Container {
         let mut remove = process::command("docker");
         remove.args(["rm", "--force", &self.name]).stdout(Stdio::null());
         if let Err(error) = process::output(&mut remove) {
-            note(&format!(
-                "the container {} may still be running: {error}",
-                self.name
-            ));
+            note(&format!("the container {} may still be running: {error}", self.name));
         }
     }
 }
@@ -95,30 +85,15 @@ impl Broker {
         match source {
             Source::Given(servers) => {
                 note(&format!("Apache Kafka at {servers}, from TALLYBOARD_TEST_KAFKA"));
-                Ok(Self {
-                    bootstrap: servers.clone(),
-                    _jvm: None,
-                    _container: None,
-                })
+                Ok(Self { bootstrap: servers.clone(), _jvm: None, _container: None })
             }
-            Source::Docker => step(
-                &format!("Apache Kafka {VERSION} in a container on {bootstrap}"),
-                || {
-                    let container = start_container(port)?;
-                    Ok(Self {
-                        bootstrap: bootstrap.clone(),
-                        _jvm: None,
-                        _container: Some(container),
-                    })
-                },
-            ),
+            Source::Docker => step(&format!("Apache Kafka {VERSION} in a container on {bootstrap}"), || {
+                let container = start_container(port)?;
+                Ok(Self { bootstrap: bootstrap.clone(), _jvm: None, _container: Some(container) })
+            }),
             Source::Jars => step(&format!("Apache Kafka {VERSION} on {bootstrap}"), || {
                 let jvm = start_jvm(workspace, port)?;
-                Ok(Self {
-                    bootstrap: bootstrap.clone(),
-                    _jvm: Some(jvm),
-                    _container: None,
-                })
+                Ok(Self { bootstrap: bootstrap.clone(), _jvm: Some(jvm), _container: None })
             }),
         }
     }
@@ -131,19 +106,12 @@ impl Broker {
 
 /// `cargo xtask kafka`: a broker until Ctrl-C.
 pub(crate) fn keep_running(workspace: &Workspace, port: u16) -> Result<()> {
-    let source = if is_docker_running() {
-        Source::Docker
-    } else {
-        Source::Jars
-    };
+    let source = if is_docker_running() { Source::Docker } else { Source::Jars };
     if matches!(source, Source::Jars) {
         setup::for_kafka(workspace)?;
     }
     let broker = Broker::start(workspace, &source, port)?;
-    println!(
-        "bootstrap servers: {} (Ctrl-C stops the broker; its data goes with it)",
-        broker.bootstrap()
-    );
+    println!("bootstrap servers: {} (Ctrl-C stops the broker; its data goes with it)", broker.bootstrap());
     while process::pause().is_ok() {}
     Ok(())
 }
@@ -165,19 +133,10 @@ pub(crate) fn fetch_jars(workspace: &Workspace) -> Result<()> {
     step(&format!("{what} (44 MB, once)"), || {
         fs::create_dir_all(&workspace.cache)?;
         // Renamed when complete, so that a broken download never counts as there.
-        let partial = tempfile::Builder::new()
-            .prefix("kafka-partial-")
-            .tempdir_in(&workspace.cache)?;
+        let partial = tempfile::Builder::new().prefix("kafka-partial-").tempdir_in(&workspace.cache)?;
         let mut maven = workspace.command("mvn");
-        maven.args([
-            "--batch-mode",
-            "--quiet",
-            "--no-transfer-progress",
-            "dependency:copy-dependencies",
-        ]);
-        maven
-            .arg("--file")
-            .arg(workspace.root.join("xtask/kafka/pom.xml"));
+        maven.args(["--batch-mode", "--quiet", "--no-transfer-progress", "dependency:copy-dependencies"]);
+        maven.arg("--file").arg(workspace.root.join("xtask/kafka/pom.xml"));
         maven.arg(format!("-DoutputDirectory={}", partial.path().display()));
         process::run(&mut maven)?;
         let main_jar = format!("kafka_2.13-{VERSION}.jar");
@@ -194,10 +153,7 @@ fn jars_dir(workspace: &Workspace) -> PathBuf {
 
 fn is_docker_running() -> bool {
     let mut docker = process::command("docker");
-    docker
-        .args(["info", "--format", "{{.ServerVersion}}"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    docker.args(["info", "--format", "{{.ServerVersion}}"]).stdout(Stdio::null()).stderr(Stdio::null());
     process::run_within(&mut docker, DOCKER_ANSWER_LIMIT).is_ok()
 }
 
@@ -228,13 +184,7 @@ fn start_jvm(workspace: &Workspace, port: u16) -> Result<Jvm> {
 
     let log = dir.path().join("broker.log");
     let mut format = java(workspace, &log)?;
-    format.args([
-        "kafka.tools.StorageTool",
-        "format",
-        "--cluster-id",
-        config::CLUSTER_ID,
-        "--config",
-    ]);
+    format.args(["kafka.tools.StorageTool", "format", "--cluster-id", config::CLUSTER_ID, "--config"]);
     process::run(format.arg(&properties)).with_context(|| tail(&log))?;
 
     let mut broker = java(workspace, &log)?;
@@ -244,10 +194,7 @@ fn start_jvm(workspace: &Workspace, port: u16) -> Result<Jvm> {
         None => Ok(fs::read_to_string(&log)?),
     });
     started.with_context(|| tail(&log))?;
-    Ok(Jvm {
-        _process: process,
-        _dir: dir,
-    })
+    Ok(Jvm { _process: process, _dir: dir })
 }
 
 /// Java with the broker's jars, writing to `log`.
@@ -278,10 +225,7 @@ fn wait_until_started(port: u16, limit: Duration, mut log: impl FnMut() -> Resul
 fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<_> = text.lines().collect();
-    format!(
-        "Kafka's last words:\n{}\n",
-        lines[lines.len().saturating_sub(20)..].join("\n")
-    )
+    format!("Kafka's last words:\n{}\n", lines[lines.len().saturating_sub(20)..].join("\n"))
 }
 
 #[cfg(test)]
@@ -296,9 +240,7 @@ mod tests {
 
     #[test]
     fn a_log_that_never_says_so_is_given_up_on() {
-        let error = wait_until_started(1, Duration::ZERO, || Ok(String::new()))
-            .unwrap_err()
-            .to_string();
+        let error = wait_until_started(1, Duration::ZERO, || Ok(String::new())).unwrap_err().to_string();
         assert!(error.contains("did not start"), "{error}");
     }
 }

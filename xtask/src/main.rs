@@ -3,11 +3,7 @@
 //! A chore first does the set-up that it needs and that is missing, says what it does and how long it takes, and never
 //! repeats what is already there. The commands below are all there is; each has a module of the same name.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "xtask is a program that talks to its user"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "xtask is a program that talks to its user")]
 
 mod ci;
 mod dashboard;

@@ -137,10 +137,8 @@ impl Process {
             bail!(Interrupted);
         }
         let name = name_of(command);
-        let child = command
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("`{name}` could not be started"))?;
+        let child =
+            command.process_group(0).spawn().with_context(|| format!("`{name}` could not be started"))?;
         let group = Pid::from_child(&child);
         Ok(Self { name, child, group })
     }
@@ -160,9 +158,7 @@ impl Process {
 
     /// How the child ended, if it did.
     pub(crate) fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
-        self.child
-            .try_wait()
-            .with_context(|| format!("waiting for `{}`", self.name))
+        self.child.try_wait().with_context(|| format!("waiting for `{}`", self.name))
     }
 
     /// Asks the child to end, and kills it after `grace` or at one more signal to xtask.
@@ -179,10 +175,7 @@ impl Process {
             }
             if Instant::now() > deadline || SIGNALS_SEEN.load(Ordering::SeqCst) > signals_before {
                 self.signal(Signal::KILL)?;
-                return self
-                    .child
-                    .wait()
-                    .with_context(|| format!("waiting for `{}`", self.name));
+                return self.child.wait().with_context(|| format!("waiting for `{}`", self.name));
             }
             thread::sleep(POLL_INTERVAL);
         }
@@ -227,10 +220,7 @@ mod tests {
     #[test]
     fn a_failing_command_is_named_in_the_error() {
         let error = run(command("sh").args(["-c", "exit 3"])).unwrap_err().to_string();
-        assert!(
-            error.contains("`sh -c exit 3` failed") && error.contains('3'),
-            "{error}"
-        );
+        assert!(error.contains("`sh -c exit 3` failed") && error.contains('3'), "{error}");
     }
 
     #[test]

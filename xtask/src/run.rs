@@ -33,9 +33,7 @@ pub(crate) fn run(workspace: &Workspace, extra: &[String]) -> Result<()> {
     check_port(address)?;
     build(workspace)?;
     let mut command = workspace.command(workspace.tallyboard("release"));
-    command
-        .arg("serve")
-        .args(serve_arguments(extra, |variable| env::var_os(variable).is_some()));
+    command.arg("serve").args(serve_arguments(extra, |variable| env::var_os(variable).is_some()));
     let mut server = Process::spawn(&mut command)?;
     let url = format!("http://{}", reachable(address));
     let outcome = step("tallyboard serve", || wait_until_ready(&mut server, &url));
@@ -60,11 +58,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let tools = setup::for_dashboard(workspace)?;
     dashboard::build(workspace, &tools)?;
     step("server: cargo build --release", || {
-        process::run(
-            workspace
-                .command("cargo")
-                .args(["build", "--release", "--package", "tallyboard"]),
-        )
+        process::run(workspace.command("cargo").args(["build", "--release", "--package", "tallyboard"]))
     })
 }
 
@@ -113,11 +107,8 @@ fn value_of<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
 
 fn listen_address(extra: &[String]) -> Result<SocketAddr> {
     let inherited = env::var("TALLYBOARD_LISTEN").ok();
-    let text = value_of(extra, "--listen")
-        .or(inherited.as_deref())
-        .unwrap_or(DEFAULT_LISTEN);
-    text.parse()
-        .with_context(|| format!("`{text}` is no address such as {DEFAULT_LISTEN}"))
+    let text = value_of(extra, "--listen").or(inherited.as_deref()).unwrap_or(DEFAULT_LISTEN);
+    text.parse().with_context(|| format!("`{text}` is no address such as {DEFAULT_LISTEN}"))
 }
 
 /// Fails early, not after minutes of compilation, when another program has the port.
@@ -148,19 +139,12 @@ mod tests {
     #[test]
     fn the_users_arguments_replace_our_defaults() {
         let check = |extra, expected| {
-            assert_eq!(
-                serve_arguments(&words(extra), |_| false),
-                words(expected),
-                "{extra}"
-            );
+            assert_eq!(serve_arguments(&words(extra), |_| false), words(expected), "{extra}");
         };
         check("", "--simulate 2000/s --data-dir tallyboard-data");
         check("--simulate 5/s", "--data-dir tallyboard-data --simulate 5/s");
         check("--data-dir=/tmp/x", "--simulate 2000/s --data-dir=/tmp/x");
-        check(
-            "--data-directory x",
-            "--simulate 2000/s --data-dir tallyboard-data --data-directory x",
-        );
+        check("--data-directory x", "--simulate 2000/s --data-dir tallyboard-data --data-directory x");
     }
 
     #[test]

@@ -70,11 +70,7 @@ pub(crate) fn for_tests(workspace: &Workspace) -> Result<TestTools> {
     }
     npm::install(&workspace.root.join("e2e"))?;
     let dashboard = dashboard_tools(workspace)?;
-    Ok(TestTools {
-        dashboard,
-        chromium,
-        kafka: source,
-    })
+    Ok(TestTools { dashboard, chromium, kafka: source })
 }
 
 /// The set-up for running a broker from Kafka's jars.
@@ -99,11 +95,8 @@ fn dashboard_tools(workspace: &Workspace) -> Result<DashboardTools> {
     let tools_dir = tools::find_or_install(workspace)?;
     let node_bin = frontend.join("node_modules/.bin");
     let inherited = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(
-        [tools_dir, node_bin]
-            .into_iter()
-            .chain(std::env::split_paths(&inherited)),
-    )?;
+    let path =
+        std::env::join_paths([tools_dir, node_bin].into_iter().chain(std::env::split_paths(&inherited)))?;
     let versions = format!("{}{}", wasm.version(workspace)?, tools::versions(workspace)?);
     Ok(DashboardTools { wasm, path, versions })
 }

@@ -25,29 +25,18 @@ pub(crate) fn smoke() -> Result<()> {
     let data = tempfile::Builder::new().prefix("tallyboard-smoke-").tempdir()?;
     let url = format!("http://127.0.0.1:{}", kafka::free_port()?);
     let mut run = process::command(std::env::current_exe()?);
-    run.args(["run", "--", "--listen", &url["http://".len()..], "--data-dir"])
-        .arg(data.path());
+    run.args(["run", "--", "--listen", &url["http://".len()..], "--data-dir"]).arg(data.path());
     let mut demo = Process::spawn(&mut run)?;
     step("smoke: cargo xtask run answers", || {
         wait(&mut demo, START_LIMIT, || http::is_ok(&format!("{url}/readyz")))
     })?;
     step("smoke: the page is there and the results move", || {
         let page = http::text(&url)?;
-        ensure!(
-            page.contains("<html") && page.contains(".wasm"),
-            "{url} is not the dashboard:\n{page}"
-        );
-        wait(&mut demo, MOVE_LIMIT, || {
-            counted(&url).is_some_and(|votes| votes > 0)
-        })?;
+        ensure!(page.contains("<html") && page.contains(".wasm"), "{url} is not the dashboard:\n{page}");
+        wait(&mut demo, MOVE_LIMIT, || counted(&url).is_some_and(|votes| votes > 0))?;
         let first = counted(&url).context("the results were withdrawn")?;
-        wait(&mut demo, MOVE_LIMIT, || {
-            counted(&url).is_some_and(|votes| votes > first)
-        })?;
-        note(&format!(
-            "{first} votes, then {}",
-            counted(&url).unwrap_or_default()
-        ));
+        wait(&mut demo, MOVE_LIMIT, || counted(&url).is_some_and(|votes| votes > first))?;
+        note(&format!("{first} votes, then {}", counted(&url).unwrap_or_default()));
         Ok(())
     })?;
     step("smoke: Ctrl-C ends it", || {
@@ -57,11 +46,7 @@ pub(crate) fn smoke() -> Result<()> {
             if let Some(status) = demo.try_wait()? {
                 return demo.check(status);
             }
-            ensure!(
-                Instant::now() < deadline,
-                "still running {} s after SIGINT",
-                SERVER_GRACE.as_secs()
-            );
+            ensure!(Instant::now() < deadline, "still running {} s after SIGINT", SERVER_GRACE.as_secs());
             process::pause()?;
         }
     })
@@ -69,10 +54,7 @@ pub(crate) fn smoke() -> Result<()> {
 
 /// The number of votes that the newest results count.
 fn counted(url: &str) -> Option<u64> {
-    http::json(&format!("{url}/api/v1/results"))
-        .ok()?
-        .pointer("/totals/votes")?
-        .as_u64()
+    http::json(&format!("{url}/api/v1/results")).ok()?.pointer("/totals/votes")?.as_u64()
 }
 
 fn wait(demo: &mut Process, limit: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {

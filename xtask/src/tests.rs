@@ -19,11 +19,7 @@ pub(crate) fn test(workspace: &Workspace, extra: &[String]) -> Result<()> {
     dashboard::build(workspace, &tools.dashboard)?;
     // Binaries and tests at once: built apart, their dependencies would differ in features and be compiled twice.
     step("tests: cargo build", || {
-        process::run(
-            workspace
-                .command("cargo")
-                .args(["build", "--workspace", "--bins", "--tests"]),
-        )
+        process::run(workspace.command("cargo").args(["build", "--workspace", "--bins", "--tests"]))
     })?;
     {
         let broker = Broker::start(workspace, &tools.kafka, kafka::free_port()?)?;

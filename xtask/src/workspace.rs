@@ -26,23 +26,13 @@ impl Workspace {
         // The variable first: a target directory shared by two clones may hold the other's binary.
         let manifest_dir = env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
-        let root = manifest_dir
-            .parent()
-            .context("xtask has no parent directory")?
-            .to_path_buf();
+        let root = manifest_dir.parent().context("xtask has no parent directory")?.to_path_buf();
         let mut metadata = process::command("cargo");
-        metadata
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .current_dir(&root);
+        metadata.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&root);
         let metadata: Value = serde_json::from_str(&process::output(&mut metadata)?)?;
-        let target = metadata["target_directory"]
-            .as_str()
-            .context("cargo metadata names no target directory")?;
-        Ok(Self {
-            root,
-            target: target.into(),
-            cache: cache_dir()?,
-        })
+        let target =
+            metadata["target_directory"].as_str().context("cargo metadata names no target directory")?;
+        Ok(Self { root, target: target.into(), cache: cache_dir()? })
     }
 
     /// A command that runs in the workspace's root.
@@ -66,10 +56,6 @@ fn cache_dir() -> Result<PathBuf> {
         return Ok(PathBuf::from(dir).join("tallyboard"));
     }
     let home = env::home_dir().context("no home directory; set TALLYBOARD_CACHE")?;
-    let caches = if cfg!(target_os = "macos") {
-        "Library/Caches"
-    } else {
-        ".cache"
-    };
+    let caches = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
     Ok(home.join(caches).join("tallyboard"))
 }

@@ -104,25 +104,15 @@ impl Definition {
     pub fn parse(text: &str) -> Result<Self, DefinitionError> {
         let raw: Raw = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, &span));
-            DefinitionError {
-                problems: vec![Problem {
-                    line,
-                    message: error.message().to_owned(),
-                }],
-            }
+            DefinitionError { problems: vec![Problem { line, message: error.message().to_owned() }] }
         })?;
-        let mut check = Check {
-            text,
-            problems: Vec::new(),
-        };
+        let mut check = Check { text, problems: Vec::new() };
         let election = check.election(raw);
         if check.problems.is_empty() {
             Ok(Self(super::hashed(election)))
         } else {
             check.problems.sort_by_key(|problem| problem.line);
-            Err(DefinitionError {
-                problems: check.problems,
-            })
+            Err(DefinitionError { problems: check.problems })
         }
     }
 
@@ -134,11 +124,7 @@ impl Definition {
 }
 
 fn line_of(text: &str, span: &Range<usize>) -> usize {
-    text.as_bytes()[..span.start.min(text.len())]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..span.start.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// Collects problems, so that all are told at once.
@@ -149,10 +135,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn problem(&mut self, span: &Range<usize>, message: impl Into<String>) {
-        self.problems.push(Problem {
-            line: line_of(self.text, span),
-            message: message.into(),
-        });
+        self.problems.push(Problem { line: line_of(self.text, span), message: message.into() });
     }
 
     fn election(&mut self, raw: Raw) -> Election {
@@ -168,19 +151,10 @@ impl Check<'_> {
             && *embargo.get_ref() == Embargo::UntilClose
             && closes_at.is_none()
         {
-            self.problem(
-                &embargo.span(),
-                "an embargo until the polls close needs `closes_at`",
-            );
+            self.problem(&embargo.span(), "an embargo until the polls close needs `closes_at`");
         }
-        if let Some(breakdowns) = raw
-            .breakdowns
-            .filter(|breakdowns| !breakdowns.get_ref().is_empty())
-        {
-            self.problem(
-                &breakdowns.span(),
-                "`breakdowns` are not counted by this version; leave them out",
-            );
+        if let Some(breakdowns) = raw.breakdowns.filter(|breakdowns| !breakdowns.get_ref().is_empty()) {
+            self.problem(&breakdowns.span(), "`breakdowns` are not counted by this version; leave them out");
         }
         if let Some(map) = raw.map {
             self.problem(
@@ -222,10 +196,7 @@ impl Check<'_> {
         };
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            self.problem(
-                &time.span(),
-                format!("`{text}` is not a time like 2026-11-03T07:00:00Z"),
-            );
+            self.problem(&time.span(), format!("`{text}` is not a time like 2026-11-03T07:00:00Z"));
         }
         parsed
     }
@@ -234,15 +205,10 @@ impl Check<'_> {
         let Some(text) = text else { return default };
         let parsed = text.get_ref().parse::<jiff::SignedDuration>().ok();
         let milliseconds = parsed.and_then(|duration| i64::try_from(duration.as_millis()).ok());
-        milliseconds
-            .filter(|milliseconds| *milliseconds >= 0)
-            .unwrap_or_else(|| {
-                self.problem(
-                    &text.span(),
-                    format!("`{}` is not a duration like 1m or 90s", text.get_ref()),
-                );
-                default
-            })
+        milliseconds.filter(|milliseconds| *milliseconds >= 0).unwrap_or_else(|| {
+            self.problem(&text.span(), format!("`{}` is not a duration like 1m or 90s", text.get_ref()));
+            default
+        })
     }
 
     fn contests(&mut self, raw: &Spanned<Vec<RawContest>>) -> Vec<Contest> {
@@ -282,10 +248,7 @@ impl Check<'_> {
                 digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
             });
             if !hexadecimal {
-                self.problem(
-                    &color.span(),
-                    format!("`{}` is not a color like #2a6fdb", color.get_ref()),
-                );
+                self.problem(&color.span(), format!("`{}` is not a color like #2a6fdb", color.get_ref()));
             }
         }
         if let Some(photo) = &candidate.photo_url {
@@ -349,10 +312,7 @@ impl RawCandidate {
             id: CandidateId::new(self.id.get_ref()),
             name: self.name.clone(),
             party: self.party.clone(),
-            color: self
-                .color
-                .as_ref()
-                .map(|color| color.get_ref().to_ascii_lowercase()),
+            color: self.color.as_ref().map(|color| color.get_ref().to_ascii_lowercase()),
             photo_url: self.photo_url.as_ref().map(|photo| photo.get_ref().clone()),
         }
     }
@@ -366,20 +326,13 @@ struct Seen {
 
 impl Seen {
     fn new(what: &'static str) -> Self {
-        Self {
-            what,
-            lines: HashMap::new(),
-        }
+        Self { what, lines: HashMap::new() }
     }
 
     fn once(&mut self, check: &mut Check<'_>, name: &Spanned<String>) {
         let line = line_of(check.text, &name.span());
         if let Some(before) = self.lines.insert(name.get_ref().clone(), line) {
-            let message = format!(
-                "the {} `{}` stands on line {before} already",
-                self.what,
-                name.get_ref()
-            );
+            let message = format!("the {} `{}` stands on line {before} already", self.what, name.get_ref());
             check.problem(&name.span(), message);
         }
     }
@@ -413,10 +366,7 @@ tile = [5, 8]
     fn check(from: &str, to: &str, expected: &[(usize, &str)]) {
         assert!(SOUND.contains(from), "{from}");
         let problems = Definition::parse(&SOUND.replace(from, to)).unwrap_err().problems;
-        let seen: Vec<_> = problems
-            .iter()
-            .map(|problem| (problem.line, problem.message.as_str()))
-            .collect();
+        let seen: Vec<_> = problems.iter().map(|problem| (problem.line, problem.message.as_str())).collect();
         assert_eq!(seen.len(), expected.len(), "{seen:?}");
         for ((line, message), (expected_line, part)) in seen.iter().zip(expected) {
             assert!(line == expected_line && message.contains(part), "{seen:?}");
@@ -430,10 +380,7 @@ tile = [5, 8]
         assert_eq!(election.allowed_lateness_ms, 90_000);
         assert_eq!(election.locations[0].registered_voters, Some(8_074_000));
         assert_eq!(election.locations[0].contests, [ContestId::new("k")]);
-        assert_eq!(
-            election.contests[0].candidates[0].color.as_deref(),
-            Some("#2a6fdb")
-        );
+        assert_eq!(election.contests[0].candidates[0].color.as_deref(), Some("#2a6fdb"));
         assert_eq!(election.definition_hash.len(), 64);
     }
 
@@ -441,32 +388,16 @@ tile = [5, 8]
     fn every_error_is_told_with_its_line() {
         check("id = \"c1\"", "id = \"\"", &[(11, "1 to 256 bytes")]);
         check("2026-11-03T07:00:00Z", "yesterday", &[(4, "not a time")]);
-        check(
-            "2026-11-03T07:00:00Z",
-            "2027-11-03T07:00:00Z",
-            &[(5, "close before they open")],
-        );
+        check("2026-11-03T07:00:00Z", "2027-11-03T07:00:00Z", &[(5, "close before they open")]);
         check("\"90s\"", "\"soon\"", &[(6, "not a duration")]);
         check("#2A6fdb", "blue", &[(13, "not a color")]);
         check("mode = \"test\"", "mode = \"fun\"", &[(3, "unknown variant")]);
         check("tile = [5, 8]", "contests = [\"x\"]", &[(18, "no contest `x`")]);
-        check(
-            "name = \"One\"",
-            "name = \"One\"\nphoto_url = \"javascript:alert(1)\"",
-            &[(13, "photo")],
-        );
+        check("name = \"One\"", "name = \"One\"\nphoto_url = \"javascript:alert(1)\"", &[(13, "photo")]);
         check("tile = [5, 8]", "shape = 1", &[(18, "unknown field")]);
         let twice = "tile = [5, 8]\n[[locations]]\nid = \"B\"\nname = \"A\"\ntile = [5, 8]";
-        check(
-            "tile = [5, 8]",
-            twice,
-            &[(21, "line 15 already"), (22, "taken by Alder")],
-        );
-        check(
-            "title = \"E\"",
-            "title = \"E\"\nbreakdowns = [\"gender\"]",
-            &[(3, "breakdowns")],
-        );
+        check("tile = [5, 8]", twice, &[(21, "line 15 already"), (22, "taken by Alder")]);
+        check("title = \"E\"", "title = \"E\"\nbreakdowns = [\"gender\"]", &[(3, "breakdowns")]);
     }
 
     #[test]

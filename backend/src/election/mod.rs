@@ -31,9 +31,7 @@ const DEMO: &str = include_str!("../../elections/marenne.toml");
 /// Never: the definition is part of the program, and a test reads it.
 #[must_use]
 pub fn demo() -> Election {
-    Definition::parse(DEMO)
-        .expect("the definition in the program is checked by a test")
-        .into_election()
+    Definition::parse(DEMO).expect("the definition in the program is checked by a test").into_election()
 }
 
 /// The election of votes for which there is no definition: candidates and places are taken from the votes.
@@ -62,10 +60,7 @@ pub fn undefined() -> Election {
 fn hashed(mut election: Election) -> Election {
     election.definition_hash = String::new();
     let canonical = serde_json::to_vec(&election).expect("an election has only text keys");
-    election.definition_hash = Sha256::digest(&canonical)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    election.definition_hash = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
     election
 }
 
@@ -78,18 +73,10 @@ mod tests {
         let election = demo();
         assert_eq!(election.contests[0].candidates.len(), 5);
         assert_eq!(election.locations.len(), 40);
-        let tiles: std::collections::BTreeSet<_> = election
-            .locations
-            .iter()
-            .map(|place| place.tile.expect("every province has a tile"))
-            .collect();
+        let tiles: std::collections::BTreeSet<_> =
+            election.locations.iter().map(|place| place.tile.expect("every province has a tile")).collect();
         assert_eq!(tiles.len(), 40);
-        assert!(
-            election
-                .locations
-                .iter()
-                .all(|place| place.registered_voters > Some(1000))
-        );
+        assert!(election.locations.iter().all(|place| place.registered_voters > Some(1000)));
         assert_eq!(election.mode, Mode::Simulation);
     }
 

@@ -20,11 +20,7 @@ const INDEX: &str = "index.html";
 pub(super) async fn serve(uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     if let Some(file) = Dashboard::get(path).filter(|_| path != INDEX) {
-        let caching = if is_hashed(path) {
-            "public, max-age=31536000, immutable"
-        } else {
-            "no-cache"
-        };
+        let caching = if is_hashed(path) { "public, max-age=31536000, immutable" } else { "no-cache" };
         return answer(file, caching);
     }
     // Pages are addresses of the dashboard's own making; a file that isn't there is an error.
@@ -43,14 +39,7 @@ pub(super) async fn serve(uri: Uri) -> Response {
 
 fn answer(file: EmbeddedFile, caching: &'static str) -> Response {
     let kind = file.metadata.mimetype().to_owned();
-    (
-        [
-            (header::CONTENT_TYPE, kind),
-            (header::CACHE_CONTROL, caching.to_owned()),
-        ],
-        file.data,
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, caching.to_owned())], file.data).into_response()
 }
 
 /// Whether the name carries a hash: `name-0123456789abcdef.js`.

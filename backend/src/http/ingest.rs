@@ -48,11 +48,7 @@ pub(super) struct Receipt {
 #[serde(tag = "status", rename_all = "snake_case")]
 enum LineReceipt {
     /// Durable at this place.
-    Accepted {
-        line: usize,
-        partition: u32,
-        offset: u64,
-    },
+    Accepted { line: usize, partition: u32, offset: u64 },
     /// Not appended.
     Refused { line: usize, reason: Reason },
 }
@@ -62,20 +58,44 @@ impl Ingest {
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>, topic: String, election: &Election, token: &str) -> Self {
         let roster = Arc::new(Roster::new(election));
-        Self {
-            journal,
-            topic,
-            roster,
-            token_digest: Sha256::digest(token).into(),
-        }
+        Self { journal, topic, roster, token_digest: Sha256::digest(token).into() }
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
-        let given = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = given.and_then(|given| given.strip_prefix("Bearer "));
         token.is_some_and(|token| <[u8; 32]>::from(Sha256::digest(token)) == self.token_digest)
+    }
+
+    /// The lines that are refused, by position, and the records of the others.
+    fn sort(
+        &self,
+        body: &[u8],
+        simulated: bool,
+    ) -> Result<(Vec<Option<LineReceipt>>, Vec<NewRecord>), Problem> {
+        let mut lines = Vec::new();
+        let mut records = Vec::new();
+        for (number, line) in (1..).zip(split(body)) {
+            if number > LINES_MAX {
+                let detail = format!("a request has at most {LINES_MAX} votes");
+                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", detail));
+            }
+            lines.push(match self.check(line) {
+                Ok(key) => {
+                    let mut record = NewRecord::new(key, line);
+                    if simulated {
+                        record.headers.push((SIMULATION_HEADER.into(), Vec::new()));
+                    }
+                    records.push(record);
+                    None
+                }
+                Err(reason) => Some(LineReceipt::Refused { line: number, reason }),
+            });
+        }
+        if lines.is_empty() {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "empty", "there is no vote in the body"));
+        }
+        Ok((lines, records))
     }
 
     /// The key of the record, where the count wouldn't refuse the line whatever came before it.
@@ -96,70 +116,25 @@ pub(super) async fn votes(
         return Err(Problem::new(StatusCode::NOT_FOUND, "ingest_off", detail));
     };
     if !ingest.admits(&headers) {
-        return Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "a bearer token is needed",
-        ));
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is needed"));
     }
-    let mut lines = Vec::new();
-    let mut records = Vec::new();
     let simulated = headers.contains_key(SIMULATION_HTTP_HEADER);
-    for (number, line) in (1..).zip(split(&body)) {
-        if number > LINES_MAX {
-            let detail = format!("a request has at most {LINES_MAX} votes");
-            return Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_many_lines",
-                detail,
-            ));
-        }
-        lines.push(match ingest.check(line) {
-            Ok(key) => {
-                let mut record = NewRecord::new(key, line);
-                if simulated {
-                    record.headers.push((SIMULATION_HEADER.into(), Vec::new()));
-                }
-                records.push(record);
-                None
-            }
-            Err(reason) => Some(LineReceipt::Refused { line: number, reason }),
-        });
-    }
-    if lines.is_empty() {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "empty",
-            "there is no vote in the body",
-        ));
-    }
+    let (lines, records) = ingest.sort(&body, simulated)?;
     let (journal, topic) = (Arc::clone(&ingest.journal), ingest.topic.clone());
     let appended = tokio::task::spawn_blocking(move || journal.append(&topic, records)).await;
-    let positions = appended
-        .map_err(|panic| unavailable(&panic))?
-        .map_err(|error| unavailable(&error))?;
+    let positions = appended.map_err(|panic| unavailable(&panic))?.map_err(|error| unavailable(&error))?;
     let refused = lines.iter().flatten().count();
     let mut positions = positions.into_iter();
     let lines = (1..)
         .zip(lines)
         .map(|(line, refused)| {
             refused.unwrap_or_else(|| {
-                let position = positions
-                    .next()
-                    .expect("every record that was appended has a place");
-                LineReceipt::Accepted {
-                    line,
-                    partition: position.partition,
-                    offset: position.offset,
-                }
+                let position = positions.next().expect("every record that was appended has a place");
+                LineReceipt::Accepted { line, partition: position.partition, offset: position.offset }
             })
         })
         .collect::<Vec<_>>();
-    Ok(Json(Receipt {
-        accepted: lines.len() - refused,
-        refused,
-        lines,
-    }))
+    Ok(Json(Receipt { accepted: lines.len() - refused, refused, lines }))
 }
 
 /// One vote, however it is laid out, or one a line.
@@ -168,11 +143,7 @@ fn split(body: &[u8]) -> Vec<&[u8]> {
     if serde_json::from_slice::<&serde_json::value::RawValue>(whole).is_ok() {
         return vec![whole];
     }
-    whole
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty())
-        .collect()
+    whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
 }
 
 fn unavailable(error: &dyn std::fmt::Display) -> Problem {
@@ -188,10 +159,7 @@ mod tests {
     #[test]
     fn a_body_is_one_vote_or_one_a_line() {
         assert_eq!(split(b"{\n \"a\": 1\n}\n").len(), 1);
-        assert_eq!(
-            split(b"{\"a\":1}\n\n{\"b\":2}\r\n"),
-            [b"{\"a\":1}".as_slice(), b"{\"b\":2}"]
-        );
+        assert_eq!(split(b"{\"a\":1}\n\n{\"b\":2}\r\n"), [b"{\"a\":1}".as_slice(), b"{\"b\":2}"]);
         assert_eq!(split(b"{\"a\":1}\nrubbish").len(), 2);
         assert!(split(b" \n ").is_empty());
     }

@@ -52,13 +52,7 @@ impl App {
         metrics: PrometheusHandle,
         stop: Stop,
     ) -> Self {
-        Self(Arc::new(Inner {
-            feed,
-            ingest,
-            allowed_origins,
-            metrics,
-            stop,
-        }))
+        Self(Arc::new(Inner { feed, ingest, allowed_origins, metrics, stop }))
     }
 
     /// The routes.
@@ -66,35 +60,23 @@ impl App {
         let security = [
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
-            (
-                HeaderName::from_static("cross-origin-opener-policy"),
-                "same-origin",
-            ),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         ];
         let router = Router::new()
             .route("/ws", get(session::upgrade))
             .route("/api/v1/election", get(election))
             .route("/api/v1/results", get(results))
-            .route(
-                "/api/v1/votes",
-                post(ingest::votes).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
-            )
+            .route("/api/v1/votes", post(ingest::votes).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
             .route("/api/{*path}", get(unknown))
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(ready))
-            .route(
-                "/metrics",
-                get(|State(app): State<App>| async move { app.0.metrics.render() }),
-            )
+            .route("/metrics", get(|State(app): State<App>| async move { app.0.metrics.render() }))
             .fallback(get(assets::serve))
             .with_state(self)
             .layer(CompressionLayer::new())
             .layer(TraceLayer::new_for_http());
         security.into_iter().fold(router, |router, (name, value)| {
-            router.layer(SetResponseHeaderLayer::if_not_present(
-                name,
-                HeaderValue::from_static(value),
-            ))
+            router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
         })
     }
 }
@@ -120,29 +102,17 @@ async fn results(
     let shown = app.0.feed.shown();
     let Some(body) = shown.body() else {
         let detail = "nothing has been published yet; try again in a moment";
-        return Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no_results_yet",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_results_yet", detail));
     };
     if asked.version.is_some_and(|asked| asked != shown.version()) {
         let detail = format!("only the newest version, {}, can be had", shown.version());
         return Err(Problem::new(StatusCode::NOT_FOUND, "version_not_found", detail));
     }
     let tag = format!("\"{}\"", shown.version());
-    let caching = [
-        (header::ETAG, tag.clone()),
-        (header::CACHE_CONTROL, "public, max-age=1".into()),
-    ];
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|tags| tags.to_str().ok());
+    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "public, max-age=1".into())];
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
     // Compression makes a tag weak on its way; the version behind it is the same.
-    let mut known = known
-        .flat_map(|tags| tags.split(','))
-        .map(|known| known.trim().trim_start_matches("W/"));
+    let mut known = known.flat_map(|tags| tags.split(',')).map(|known| known.trim().trim_start_matches("W/"));
     if known.any(|known| known == tag || known == "*") {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
@@ -155,12 +125,8 @@ async fn ready(State(app): State<App>) -> Response {
     if app.0.stop.is_raised() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    match (
-        status
-            .version
-            .or(Some(app.0.feed.shown().version()).filter(|version| *version > 0)),
-        status.state,
-    ) {
+    match (status.version.or(Some(app.0.feed.shown().version()).filter(|version| *version > 0)), status.state)
+    {
         (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "nothing published yet\n").into_response(),
         (_, FeedState::Stale) => (StatusCode::SERVICE_UNAVAILABLE, "stale\n").into_response(),
         (Some(_), FeedState::Live | FeedState::CatchingUp) => "ready\n".into_response(),

@@ -47,21 +47,12 @@ pub(super) async fn upgrade(
         let detail = "pages of this origin may not connect; see --allowed-origin";
         return Err(Problem::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail));
     }
-    let offered = headers
-        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut offered = offered
-        .flat_map(|protocols| protocols.split(','))
-        .map(str::trim)
-        .peekable();
+    let offered =
+        headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let mut offered = offered.flat_map(|protocols| protocols.split(',')).map(str::trim).peekable();
     if offered.peek().is_some() && !offered.any(|protocol| protocol == PROTOCOL_JSON) {
         let detail = format!("the subprotocol is {PROTOCOL_JSON}");
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "unknown_subprotocol",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "unknown_subprotocol", detail));
     }
     let upgrade = upgrade
         .protocols([PROTOCOL_JSON])
@@ -79,9 +70,7 @@ fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     };
     let Ok(origin) = origin.to_str() else { return false };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let own = origin
-        .split_once("://")
-        .is_some_and(|(_, authority)| Some(authority) == host);
+    let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
     own || allowed.iter().any(|allowed| allowed == origin)
 }
 
@@ -96,12 +85,8 @@ struct Gone;
 
 async fn serve(mut socket: WebSocket, app: App) {
     metrics::gauge!("tallyboard_websocket_clients").increment(1.0);
-    let mut session = Session {
-        feed: app.0.feed.subscribe(),
-        sent: None,
-        heard: Instant::now(),
-        messages: 0,
-    };
+    let mut session =
+        Session { feed: app.0.feed.subscribe(), sent: None, heard: Instant::now(), messages: 0 };
     let end = session.run(&mut socket, &app).await;
     metrics::gauge!("tallyboard_websocket_clients").decrement(1.0);
     let Ok(end) = end else { return };
@@ -111,18 +96,13 @@ async fn serve(mut socket: WebSocket, app: App) {
             return;
         }
     }
-    let close = CloseFrame {
-        code: end.code,
-        reason: Utf8Bytes::from_static(""),
-    };
+    let close = CloseFrame { code: end.code, reason: Utf8Bytes::from_static("") };
     // The client may have closed first.
     drop(tokio::time::timeout(SEND_TIMEOUT, socket.send(Message::Close(Some(close)))).await);
 }
 
 fn feed_json(message: &ServerMessage) -> Bytes {
-    serde_json::to_vec(message)
-        .expect("messages have only text keys")
-        .into()
+    serde_json::to_vec(message).expect("messages have only text keys").into()
 }
 
 fn text(json: Bytes) -> Message {
@@ -196,11 +176,7 @@ impl Session {
     async fn frame(&mut self, socket: &mut WebSocket, frame: Frame) -> Result<(), Gone> {
         match frame {
             Frame::Step { version, .. } if self.sent.is_some_and(|sent| version <= sent) => Ok(()),
-            Frame::Step {
-                previous,
-                version,
-                json,
-            } if self.sent == Some(previous) => {
+            Frame::Step { previous, version, json } if self.sent == Some(previous) => {
                 self.sent = Some(version);
                 send(socket, json).await
             }
@@ -218,20 +194,14 @@ impl Session {
         self.heard = Instant::now();
         self.messages += 1;
         if self.messages > CLIENT_MESSAGES_MAX {
-            return Ok(ControlFlow::Break(End::policy(
-                GoodbyeReason::Policy,
-                "too many messages",
-            )));
+            return Ok(ControlFlow::Break(End::policy(GoodbyeReason::Policy, "too many messages")));
         }
         let text = match message {
             Message::Text(text) => text,
             Message::Ping(_) | Message::Pong(_) => return Ok(ControlFlow::Continue(())),
             Message::Close(_) => return Err(Gone),
             Message::Binary(_) => {
-                return Ok(ControlFlow::Break(End::policy(
-                    GoodbyeReason::Policy,
-                    "messages are text",
-                )));
+                return Ok(ControlFlow::Break(End::policy(GoodbyeReason::Policy, "messages are text")));
             }
         };
         match serde_json::from_str(&text) {
@@ -251,38 +221,20 @@ impl Session {
 
 impl End {
     fn restart() -> Self {
-        let goodbye = Goodbye {
-            reason: GoodbyeReason::Restart,
-            message: "the server is stopping; come back".into(),
-        };
-        Self {
-            code: 1012,
-            goodbye: Some(goodbye),
-        }
+        let goodbye =
+            Goodbye { reason: GoodbyeReason::Restart, message: "the server is stopping; come back".into() };
+        Self { code: 1012, goodbye: Some(goodbye) }
     }
 
     fn policy(reason: GoodbyeReason, message: &str) -> Self {
-        Self {
-            code: 1008,
-            goodbye: Some(Goodbye {
-                reason,
-                message: message.into(),
-            }),
-        }
+        Self { code: 1008, goodbye: Some(Goodbye { reason, message: message.into() }) }
     }
 
     /// After a frame that couldn't be read; most often the connection is broken.
     fn after(error: &axum::Error) -> Result<Self, Gone> {
         let too_big =
             std::error::Error::source(error).is_some_and(|source| source.to_string().contains("too long"));
-        if too_big {
-            Ok(Self {
-                code: 1009,
-                goodbye: None,
-            })
-        } else {
-            Err(Gone)
-        }
+        if too_big { Ok(Self { code: 1009, goodbye: None }) } else { Err(Gone) }
     }
 }
 
@@ -298,11 +250,7 @@ mod tests {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
         let allowed = ["https://news.example".to_owned()];
-        assert_eq!(
-            origin_is_allowed(&headers, &allowed),
-            expected,
-            "{origin:?} {host}"
-        );
+        assert_eq!(origin_is_allowed(&headers, &allowed), expected, "{origin:?} {host}");
     }
 
     #[test]

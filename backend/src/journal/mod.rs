@@ -120,9 +120,7 @@ pub fn read_to_end(
         if !batch.is_empty() {
             patience = Instant::now() + REPLAY_PATIENCE;
         } else if Instant::now() > patience {
-            return Err(JournalError::Unavailable(format!(
-                "{topic}/{partition} can't be read to its end"
-            )));
+            return Err(JournalError::Unavailable(format!("{topic}/{partition} can't be read to its end")));
         }
         batch.iter().for_each(|record| each(&record));
     }
@@ -144,11 +142,7 @@ impl NewRecord {
     /// A record without headers.
     #[must_use]
     pub fn new(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        Self {
-            key: Some(key.into()),
-            value: value.into(),
-            headers: Vec::new(),
-        }
+        Self { key: Some(key.into()), value: value.into(), headers: Vec::new() }
     }
 }
 

@@ -67,10 +67,7 @@ impl Topics {
                 &self.tallies,
                 1,
                 Cleanup::Compact,
-                vec![
-                    ("segment.bytes", "67108864"),
-                    ("min.cleanable.dirty.ratio", "0.01"),
-                ],
+                vec![("segment.bytes", "67108864"), ("min.cleanable.dirty.ratio", "0.01")],
             ),
             spec(&self.results, 1, Cleanup::Keep, Vec::new()),
             spec(&self.candidates, 1, Cleanup::Compact, Vec::new()),

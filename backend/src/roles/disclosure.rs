@@ -15,18 +15,12 @@ pub fn disclose(election: &Election, mut results: Results) -> Results {
     let embargoed = election.embargo == Embargo::UntilClose && results.status != CountStatus::Closed;
     if embargoed {
         for contest in &mut results.contests {
-            contest
-                .candidates
-                .iter_mut()
-                .for_each(|candidate| candidate.votes = None);
+            contest.candidates.iter_mut().for_each(|candidate| candidate.votes = None);
         }
     }
     for location in &mut results.locations {
         if embargoed || location.votes < election.disclosure_threshold {
-            location
-                .contests
-                .iter_mut()
-                .for_each(|contest| contest.votes = None);
+            location.contests.iter_mut().for_each(|contest| contest.votes = None);
         }
     }
     results.derive();
@@ -55,11 +49,7 @@ mod tests {
             definition_hash: election.definition_hash.clone(),
             partition: 0,
             next_offset: votes,
-            cells: vec![Cell {
-                candidate: 0,
-                location: 0,
-                votes,
-            }],
+            cells: vec![Cell { candidate: 0, location: 0, votes }],
             rejected: std::collections::BTreeMap::new(),
             late: 0,
             watermark_ms: None,

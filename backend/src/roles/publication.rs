@@ -74,20 +74,13 @@ impl Publication {
         let candidates = candidate_rows(election, before, &results);
         let turnout = turnout_rows(before, &results);
         let record = match update {
-            Some(update) if !as_snapshot => PublicationRecord::Delta {
-                update: Box::new(update),
-            },
+            Some(update) if !as_snapshot => PublicationRecord::Delta { update: Box::new(update) },
             _ => PublicationRecord::Snapshot {
                 election: Box::new(election.clone()),
                 results: Box::new(results.clone()),
             },
         };
-        Self {
-            results,
-            record,
-            candidates,
-            turnout,
-        }
+        Self { results, record, candidates, turnout }
     }
 
     /// The records of all topics, to be appended as one.
@@ -95,13 +88,9 @@ impl Publication {
     pub fn records(&self, topics: &Topics) -> Vec<(String, NewRecord)> {
         let results = NewRecord::new(self.results.version.to_string(), json(&self.record));
         let mut records = vec![(topics.results.clone(), results)];
-        for (topic, rows) in [
-            (&topics.candidates, &self.candidates),
-            (&topics.turnout, &self.turnout),
-        ] {
+        for (topic, rows) in [(&topics.candidates, &self.candidates), (&topics.turnout, &self.turnout)] {
             records.extend(
-                rows.iter()
-                    .map(|(key, row)| (topic.clone(), NewRecord::new(key.as_str(), row.as_slice()))),
+                rows.iter().map(|(key, row)| (topic.clone(), NewRecord::new(key.as_str(), row.as_slice()))),
             );
         }
         records
@@ -157,15 +146,10 @@ fn candidate_rows(
 }
 
 fn turnout_rows(before: Option<&Results>, results: &Results) -> Vec<(String, Vec<u8>)> {
-    let known: std::collections::HashMap<_, _> = before
-        .iter()
-        .flat_map(|before| &before.locations)
-        .map(|before| (&before.id, before))
-        .collect();
+    let known: std::collections::HashMap<_, _> =
+        before.iter().flat_map(|before| &before.locations).map(|before| (&before.id, before)).collect();
     let changed = results.locations.iter().filter(|location| {
-        known
-            .get(&location.id)
-            .is_none_or(|before: &&LocationResult| before.votes != location.votes)
+        known.get(&location.id).is_none_or(|before: &&LocationResult| before.votes != location.votes)
     });
     changed
         .map(|location| {

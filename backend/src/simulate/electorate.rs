@@ -111,26 +111,13 @@ impl Electorate {
         let contest = &election.contests.first().expect("a definition has a contest").id;
         let votes_here = |position: &usize| election.locations[*position].contests.contains(contest);
         let places: Vec<_> = (0..election.locations.len()).filter(votes_here).collect();
-        assert!(
-            !places.is_empty(),
-            "somebody must be able to vote in the first contest"
-        );
+        assert!(!places.is_empty(), "somebody must be able to vote in the first contest");
         let mut firsts = vec![0];
         for place in &places {
-            let registered = election.locations[*place]
-                .registered_voters
-                .unwrap_or(UNKNOWN_ELECTORATE);
+            let registered = election.locations[*place].registered_voters.unwrap_or(UNKNOWN_ELECTORATE);
             firsts.push(firsts[firsts.len() - 1] + registered);
         }
-        let mut electorate = Self {
-            election,
-            seed,
-            shares,
-            shape,
-            firsts,
-            places,
-            records: 0,
-        };
+        let mut electorate = Self { election, seed, shares, shape, firsts, places, records: 0 };
         electorate.records = electorate.record_count();
         electorate
     }
@@ -140,11 +127,7 @@ impl Electorate {
     }
 
     /// With every first vote some records go wrong, so it takes more records than voters.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an electorate fits"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an electorate fits")]
     #[expect(clippy::cast_precision_loss, reason = "an electorate stays far below 2^53")]
     fn record_count(&self) -> u64 {
         let sound = (1.0 - self.shares.duplicates - self.shares.invalid).max(0.01);
@@ -246,9 +229,7 @@ impl Electorate {
         let mut expected = Expected::default();
         for number in numbers {
             match self.intent(number) {
-                Intent::Valid {
-                    candidate, location, ..
-                } => {
+                Intent::Valid { candidate, location, .. } => {
                     *expected.votes.entry((candidate, location)).or_default() += 1;
                 }
                 Intent::Rejected(reason) => *expected.rejected.entry(reason).or_default() += 1,
@@ -276,12 +257,7 @@ impl Electorate {
             (_, false) => 0,
         };
         let cast_at = Timestamp::from_millisecond(now.as_millisecond() - behind_ms).unwrap_or(now);
-        let ballot = Paper {
-            voter_id: &voter_id,
-            candidate,
-            cast_at,
-            breakage,
-        };
+        let ballot = Paper { voter_id: &voter_id, candidate, cast_at, breakage };
         let location = &self.election.locations[self.places[place]];
         let mut json = match self.shape {
             Shape::Short => ballot.short(self, location.id.as_str()),
@@ -301,11 +277,7 @@ impl Source for Electorate {
         }
         let (key, value) = self.write(number, now);
         let headers = vec![(SIMULATION_HEADER.to_owned(), Vec::new())];
-        Some(NewRecord {
-            key: Some(key.into_bytes()),
-            value,
-            headers,
-        })
+        Some(NewRecord { key: Some(key.into_bytes()), value, headers })
     }
 }
 
@@ -355,19 +327,11 @@ struct PersonAddress<'a> {
 
 impl Paper<'_> {
     fn candidate_id(&self) -> &str {
-        if self.breakage == Some(Reason::UnknownCandidate) {
-            "nobody"
-        } else {
-            self.candidate.id.as_str()
-        }
+        if self.breakage == Some(Reason::UnknownCandidate) { "nobody" } else { self.candidate.id.as_str() }
     }
 
     fn location<'a>(&self, location: &'a str) -> &'a str {
-        if self.breakage == Some(Reason::UnknownLocation) {
-            "Nowhere"
-        } else {
-            location
-        }
+        if self.breakage == Some(Reason::UnknownLocation) { "Nowhere" } else { location }
     }
 
     fn time(&self) -> Option<String> {
@@ -376,11 +340,7 @@ impl Paper<'_> {
     }
 
     fn weight(&self) -> i64 {
-        if self.breakage == Some(Reason::InvalidWeight) {
-            2
-        } else {
-            1
-        }
+        if self.breakage == Some(Reason::InvalidWeight) { 2 } else { 1 }
     }
 
     fn short(&self, electorate: &Electorate, location: &str) -> Vec<u8> {
@@ -390,9 +350,7 @@ impl Paper<'_> {
             candidate_id: Some(self.candidate_id().into()),
             voting_time: self.time().map(Text::from),
             contest_id: contest.map(|contest| contest.as_str().into()),
-            address: Some(Address {
-                state: Some(self.location(location).into()),
-            }),
+            address: Some(Address { state: Some(self.location(location).into()) }),
             vote: Some(self.weight()),
             ..Vote::default()
         };
@@ -407,11 +365,11 @@ impl Paper<'_> {
             voter_name: name,
             date_of_birth: "1977-05-16T04:42:11.153Z",
             gender: if draw & 1 == 0 { "female" } else { "male" },
-            nationality: "XX",
+            nationality: "Marennese",
             registration_number: format!("registration{draw:016x}"),
             address: PersonAddress {
                 street: format!("{} Made-up Street", draw % 9000),
-                city: "Made-up Town",
+                city: "Made-up Town on the River",
                 state: self.location(location),
                 country: "Republic of Marenne",
                 postcode: draw % 90_000 + 10_000,
@@ -424,7 +382,7 @@ impl Paper<'_> {
             candidate_id: self.candidate_id(),
             candidate_name: &self.candidate.name,
             party_affiliation: self.candidate.party.as_deref(),
-            biography: "A brief biography of a candidate who does not exist, as long as such texts usually are.",
+            biography: "A brief biography of a candidate who does not exist, about as long as such texts usually are.",
             campaign_platform: "Key promises of a campaign that nobody leads, about as long as those of the seeds.",
             photo_url: self.candidate.photo_url.clone().unwrap_or_default(),
             voting_time: self.time(),
@@ -442,11 +400,7 @@ mod tests {
         tally::{FingerprintKey, Fold, Outcome, Record},
     };
 
-    const SHARES: Shares = Shares {
-        duplicates: 0.1,
-        late: 0.1,
-        invalid: 0.1,
-    };
+    const SHARES: Shares = Shares { duplicates: 0.1, late: 0.1, invalid: 0.1 };
 
     #[track_caller]
     fn the_count_agrees_with_the_intent(shape: Shape) {
@@ -456,14 +410,8 @@ mod tests {
         for offset in 0..20_000 {
             let value = electorate.record(offset, now).unwrap().value;
             let timestamp_ms = Some(now.as_millisecond());
-            let outcome = fold
-                .record(&Record {
-                    offset,
-                    timestamp_ms,
-                    simulated: true,
-                    value: &value,
-                })
-                .unwrap();
+            let outcome =
+                fold.record(&Record { offset, timestamp_ms, simulated: true, value: &value }).unwrap();
             match (electorate.intent(offset), outcome) {
                 (Intent::Valid { .. }, Outcome::Counted { .. }) => {}
                 (Intent::Rejected(meant), Outcome::Rejected(seen)) => assert_eq!(meant, seen),
@@ -496,9 +444,8 @@ mod tests {
             place.registered_voters = Some(number as u64 % 7 + 1);
         }
         let electorate = Electorate::new(election, 5, Shares::default(), Shape::Short);
-        let voters: std::collections::BTreeSet<_> = (0..electorate.voters())
-            .map(|turn| electorate.voter(turn))
-            .collect();
+        let voters: std::collections::BTreeSet<_> =
+            (0..electorate.voters()).map(|turn| electorate.voter(turn)).collect();
         assert_eq!(voters.len() as u64, electorate.voters());
     }
 

@@ -17,9 +17,6 @@ pub use sink::{HttpSink, Sink, SinkError};
 
 use crate::{journal::NewRecord, shutdown::Stop};
 
-/// Records are sent in batches of so many where there is no hurry to wait for.
-const BATCH_MAX: usize = 2000;
-
 /// With a rate, batches are sent so often: often enough to look like a stream.
 const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -81,46 +78,34 @@ pub fn send(
     let started = Instant::now();
     let mut next = first;
     while next < end && !stop.is_raised() {
-        let room = (end - next).min(allowance(rate, started.elapsed(), next - first));
+        let room = (end - next).min(allowance(rate, sink.batch_max(), started.elapsed(), next - first));
         if room == 0 {
             std::thread::sleep(BATCH_INTERVAL);
             continue;
         }
         let now = Timestamp::now();
-        let batch: Vec<_> = (next..next + room)
-            .map_while(|number| source.record(number, now))
-            .collect();
+        let batch: Vec<_> = (next..next + room).map_while(|number| source.record(number, now)).collect();
         let (sent, exhausted) = (batch.len() as u64, (batch.len() as u64) < room);
         deliver(sink, &batch, stop)?;
         next += sent;
         if exhausted {
-            return Ok(Sent {
-                next,
-                exhausted: true,
-            });
+            return Ok(Sent { next, exhausted: true });
         }
         if let Rate::PerSecond(_) = rate {
             std::thread::sleep(BATCH_INTERVAL);
         }
     }
-    Ok(Sent {
-        next,
-        exhausted: false,
-    })
+    Ok(Sent { next, exhausted: false })
 }
 
-/// How many records may be sent now, after `sent` in `elapsed`.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "bounded by the size of a batch"
-)]
+/// How many records may be sent now, at most `batch_max`, after `sent` in `elapsed`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the size of a batch")]
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-fn allowance(rate: Rate, elapsed: Duration, sent: u64) -> u64 {
+fn allowance(rate: Rate, batch_max: u64, elapsed: Duration, sent: u64) -> u64 {
     match rate {
-        Rate::Max => BATCH_MAX as u64,
+        Rate::Max => batch_max,
         Rate::PerSecond(rate) => {
-            (rate * elapsed.as_secs_f64() - sent as f64).clamp(0.0, BATCH_MAX as f64) as u64
+            (rate * elapsed.as_secs_f64() - sent as f64).clamp(0.0, batch_max as f64) as u64
         }
     }
 }
@@ -173,19 +158,15 @@ mod tests {
         assert_eq!("2000/s".parse(), Ok(Rate::PerSecond(2000.0)));
         assert_eq!("1_000".parse(), Ok(Rate::PerSecond(1000.0)));
         assert_eq!("max".parse(), Ok(Rate::Max));
-        assert!(
-            ["", "0/s", "-1", "fast", "inf"]
-                .iter()
-                .all(|text| text.parse::<Rate>().is_err())
-        );
+        assert!(["", "0/s", "-1", "fast", "inf"].iter().all(|text| text.parse::<Rate>().is_err()));
     }
 
     #[test]
     fn the_allowance_follows_the_rate() {
         let second = Duration::from_secs(1);
-        assert_eq!(allowance(Rate::PerSecond(100.0), second, 40), 60);
-        assert_eq!(allowance(Rate::PerSecond(100.0), second, 100), 0);
-        assert_eq!(allowance(Rate::PerSecond(1e9), second, 0), BATCH_MAX as u64);
+        assert_eq!(allowance(Rate::PerSecond(100.0), 2000, second, 40), 60);
+        assert_eq!(allowance(Rate::PerSecond(100.0), 2000, second, 100), 0);
+        assert_eq!(allowance(Rate::PerSecond(1e9), 2000, second, 0), 2000);
     }
 
     #[test]

@@ -106,10 +106,7 @@ impl ResultTable {
         }
         let mut locations = BTreeMap::new();
         let mut table = Self {
-            candidates: votes
-                .iter()
-                .map(|column| header[*column].trim().to_owned())
-                .collect(),
+            candidates: votes.iter().map(|column| header[*column].trim().to_owned()).collect(),
             locations: Vec::new(),
         };
         for record in reader.records() {
@@ -117,14 +114,11 @@ impl ResultTable {
             let line = record.position().map_or(0, csv::Position::line);
             let number = |column: usize| {
                 let value = record.get(column).unwrap_or_default().trim();
-                value
-                    .replace([',', '_'], "")
-                    .parse::<u64>()
-                    .map_err(|_| TableError::NotANumber {
-                        line,
-                        column: header[column].to_owned(),
-                        value: value.to_owned(),
-                    })
+                value.replace([',', '_'], "").parse::<u64>().map_err(|_| TableError::NotANumber {
+                    line,
+                    column: header[column].to_owned(),
+                    value: value.to_owned(),
+                })
             };
             let name = record.get(location).unwrap_or_default().trim().to_owned();
             if locations.insert(name.clone(), line).is_some() {
@@ -133,10 +127,7 @@ impl ResultTable {
             table.locations.push(TableLocation {
                 name,
                 registered_voters: registered.map(number).transpose()?,
-                votes: votes
-                    .iter()
-                    .map(|column| number(*column))
-                    .collect::<Result<_, _>>()?,
+                votes: votes.iter().map(|column| number(*column)).collect::<Result<_, _>>()?,
             });
         }
         Ok(table)
@@ -155,10 +146,7 @@ impl ResultTable {
             let smaller = |count: u64| (count as f64 * scale) as u64;
             for location in &mut self.locations {
                 location.registered_voters = location.registered_voters.map(smaller);
-                location
-                    .votes
-                    .iter_mut()
-                    .for_each(|votes| *votes = smaller(*votes));
+                location.votes.iter_mut().for_each(|votes| *votes = smaller(*votes));
             }
         }
         self
@@ -186,11 +174,7 @@ impl ResultTable {
             let other = mix(seed, position as u64) % (position as u64 + 1);
             order.swap(position, usize::try_from(other).expect("not beyond the position"));
         }
-        Ok(Ballots {
-            table: self,
-            seed,
-            order,
-        })
+        Ok(Ballots { table: self, seed, order })
     }
 }
 
@@ -214,28 +198,20 @@ impl Source for Ballots<'_> {
     fn record(&self, number: u64, now: Timestamp) -> Option<NewRecord> {
         let cell = *self.order.get(usize::try_from(number).ok()?)? as usize;
         let width = self.table.candidates.len();
-        let (location, candidate) = (
-            &self.table.locations[cell / width],
-            &self.table.candidates[cell % width],
-        );
+        let (location, candidate) =
+            (&self.table.locations[cell / width], &self.table.candidates[cell % width]);
         let voter_id = uuid(self.seed, number);
         let vote = Vote {
             voter_id: Some(voter_id.as_str().into()),
             candidate_id: Some(candidate.as_str().into()),
             voting_time: Some(Text::from(now.strftime("%Y-%m-%d %H:%M:%S").to_string())),
-            address: Some(Address {
-                state: Some(location.name.as_str().into()),
-            }),
+            address: Some(Address { state: Some(location.name.as_str().into()) }),
             vote: Some(1),
             ..Vote::default()
         };
         let value = serde_json::to_vec(&vote).expect("a vote has only text keys");
         let headers = vec![(SIMULATION_HEADER.to_owned(), Vec::new())];
-        Some(NewRecord {
-            key: Some(voter_id.into_bytes()),
-            value,
-            headers,
-        })
+        Some(NewRecord { key: Some(voter_id.into_bytes()), value, headers })
     }
 }
 
@@ -267,43 +243,30 @@ mod tests {
             let record = ballots.record(number, Timestamp::UNIX_EPOCH).unwrap();
             let ballot = decode(&record.value).unwrap();
             voters.insert(ballot.voter_id.as_str().to_owned());
-            let cell = (
-                ballot.location.as_str().to_owned(),
-                ballot.candidate_id.as_str().to_owned(),
-            );
+            let cell = (ballot.location.as_str().to_owned(), ballot.candidate_id.as_str().to_owned());
             *counted.entry(cell).or_default() += 1;
         }
         assert_eq!(ballots.record(58, Timestamp::UNIX_EPOCH), None);
         assert_eq!(voters.len(), 58);
-        let votes: Vec<_> = counted
-            .iter()
-            .map(|((place, who), votes)| (place.as_str(), who.as_str(), *votes))
-            .collect();
-        let expected = [
-            ("North", "Blue", 20),
-            ("North", "Other", 1),
-            ("North", "Red", 30),
-            ("South, East", "Blue", 7),
-        ];
+        let votes: Vec<_> =
+            counted.iter().map(|((place, who), votes)| (place.as_str(), who.as_str(), *votes)).collect();
+        let expected =
+            [("North", "Blue", 20), ("North", "Other", 1), ("North", "Red", 30), ("South, East", "Blue", 7)];
         assert_eq!(votes, expected);
     }
 
     #[test]
     fn a_smaller_scale_rounds_every_cell_down() {
-        let table = ResultTable::read(TABLE.as_bytes(), &columns(Some(("Red", "Other"))))
-            .unwrap()
-            .scaled(0.1);
+        let table =
+            ResultTable::read(TABLE.as_bytes(), &columns(Some(("Red", "Other")))).unwrap().scaled(0.1);
         assert_eq!(table.locations[0].votes, [3, 2, 0]);
         assert_eq!(table.locations[1].registered_voters, Some(120));
     }
 
     #[test]
     fn errors_name_line_and_column() {
-        let error = |table: &str, columns| {
-            ResultTable::read(table.as_bytes(), &columns)
-                .unwrap_err()
-                .to_string()
-        };
+        let error =
+            |table: &str, columns| ResultTable::read(table.as_bytes(), &columns).unwrap_err().to_string();
         assert!(error(TABLE, columns(Some(("Red", "Green")))).contains("no column `Green`"));
         assert!(error("place,Red\nNorth,many\n", columns(None)).contains("line 2, column `Red`: `many`"));
         assert!(error("place,Red\nNorth,1\nNorth,2\n", columns(None)).contains("line 3: the place `North`"));

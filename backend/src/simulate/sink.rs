@@ -8,6 +8,9 @@ use crate::journal::{Journal, JournalError, NewRecord, SIMULATION_HEADER};
 
 /// Takes batches of records.
 pub trait Sink {
+    /// At most so many records are sent at once; each batch is waited for, so larger ones are faster.
+    fn batch_max(&self) -> u64;
+
     /// Sends a batch and returns once it is durable.
     ///
     /// # Errors
@@ -48,6 +51,10 @@ impl SinkError {
 
 /// Appends to a topic.
 impl Sink for (&dyn Journal, &str) {
+    fn batch_max(&self) -> u64 {
+        20_000
+    }
+
     fn send(&self, batch: &[NewRecord]) -> Result<(), SinkError> {
         let (journal, topic) = self;
         Ok(journal.append(topic, batch.to_vec()).map(drop)?)
@@ -75,15 +82,16 @@ impl HttpSink {
             .http_status_as_error(false)
             .build();
         let url = format!("{}/api/v1/votes", base.trim_end_matches('/'));
-        Self {
-            agent: config.into(),
-            url,
-            token: token.to_owned(),
-        }
+        Self { agent: config.into(), url, token: token.to_owned() }
     }
 }
 
 impl Sink for HttpSink {
+    fn batch_max(&self) -> u64 {
+        // Well below the server's limit on a body, whole records of the seeds included.
+        2000
+    }
+
     fn send(&self, batch: &[NewRecord]) -> Result<(), SinkError> {
         let mut body = Vec::new();
         for record in batch {
@@ -100,17 +108,10 @@ impl Sink for HttpSink {
             .send(&body)
             .map_err(failed)?;
         let status = response.status().as_u16();
-        let text = response
-            .body_mut()
-            .with_config()
-            .limit(64 * 1024 * 1024)
-            .read_to_string()
-            .map_err(failed)?;
+        let text =
+            response.body_mut().with_config().limit(64 * 1024 * 1024).read_to_string().map_err(failed)?;
         if status != 200 {
-            return Err(SinkError::Refused {
-                status,
-                body: text.trim().to_owned(),
-            });
+            return Err(SinkError::Refused { status, body: text.trim().to_owned() });
         }
         if let Ok(receipt) = serde_json::from_str::<Receipt>(&text)
             && receipt.refused > 0

@@ -51,10 +51,7 @@ pub fn decode(record: &[u8]) -> Result<Ballot<'_>, Reason> {
     }
     let candidate_id = required(vote.candidate_id)?;
     let voting_time = required(vote.voting_time)?;
-    let location = required(
-        vote.location_id
-            .or_else(|| vote.address.and_then(|address| address.state)),
-    )?;
+    let location = required(vote.location_id.or_else(|| vote.address.and_then(|address| address.state)))?;
     if vote.vote.is_some_and(|weight| weight != 1) {
         return Err(Reason::InvalidWeight);
     }
@@ -71,8 +68,7 @@ pub fn decode(record: &[u8]) -> Result<Ballot<'_>, Reason> {
 }
 
 fn required(text: Option<Text<'_>>) -> Result<Text<'_>, Reason> {
-    text.filter(|text| !text.as_str().is_empty())
-        .ok_or(Reason::MissingField)
+    text.filter(|text| !text.as_str().is_empty()).ok_or(Reason::MissingField)
 }
 
 /// `YYYY-MM-DD HH:MM:SS[.fraction]` as UTC, or RFC 3339; in milliseconds since 1970.
@@ -82,29 +78,19 @@ fn moment(text: &str) -> Option<i64> {
     let shape = text.as_bytes();
     let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
     let plain = shape.len() >= 19
-        && separators
-            .iter()
-            .all(|(position, separator)| shape[*position] == *separator)
+        && separators.iter().all(|(position, separator)| shape[*position] == *separator)
         && matches!(shape[10], b' ' | b'T' | b't')
         && shape[17..19].iter().all(u8::is_ascii_digit)
         && !shape.contains(&b'[');
     if !plain {
         return None;
     }
-    let zoned = shape[19..]
-        .iter()
-        .any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
+    let zoned = shape[19..].iter().any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'));
     if zoned {
         return Some(text.parse::<Timestamp>().ok()?.as_millisecond());
     }
     let civil: civil::DateTime = text.parse().ok()?;
-    Some(
-        civil
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .ok()?
-            .timestamp()
-            .as_millisecond(),
-    )
+    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
 #[cfg(test)]
@@ -116,11 +102,7 @@ mod tests {
 
     #[track_caller]
     fn check(record: &str, expected: Reason) {
-        assert_eq!(
-            decode(record.as_bytes()).map(|ballot| format!("{ballot:?}")),
-            Err(expected),
-            "{record}"
-        );
+        assert_eq!(decode(record.as_bytes()).map(|ballot| format!("{ballot:?}")), Err(expected), "{record}");
     }
 
     fn with(fields: &str) -> String {
@@ -146,19 +128,8 @@ mod tests {
 
     #[test]
     fn what_is_not_one_json_object_is_malformed() {
-        let not_objects = [
-            "",
-            " ",
-            "{",
-            "null",
-            "[]",
-            r#"["v","c","2026-11-03 08:15:00"]"#,
-            "\"v\"",
-            "1",
-        ];
-        not_objects
-            .into_iter()
-            .for_each(|record| check(record, Reason::Malformed));
+        let not_objects = ["", " ", "{", "null", "[]", r#"["v","c","2026-11-03 08:15:00"]"#, "\"v\"", "1"];
+        not_objects.into_iter().for_each(|record| check(record, Reason::Malformed));
         check(&format!("{SHORTEST}{SHORTEST}"), Reason::Malformed);
         assert_eq!(decode(b"{\"email\":\"\xff\"}").err(), Some(Reason::Malformed));
         assert!(decode(format!(" \n{SHORTEST}\n").as_bytes()).is_ok());
@@ -181,19 +152,12 @@ mod tests {
             check(&SHORTEST.replace(field, "\"\""), Reason::MissingField);
         }
         check(&SHORTEST.replace("voting_time", "time"), Reason::MissingField);
-        check(
-            &SHORTEST.replace("\"location_id\":\"OH\"", "\"address\":{}"),
-            Reason::MissingField,
-        );
+        check(&SHORTEST.replace("\"location_id\":\"OH\"", "\"address\":{}"), Reason::MissingField);
     }
 
     #[test]
     fn unknown_fields_of_any_shape_are_ignored() {
-        for field in [
-            r#""postcode":7"#,
-            r#""x":{"y":[1,{"z":null}]}"#,
-            r#""biography":"\u00e9\n""#,
-        ] {
+        for field in [r#""postcode":7"#, r#""x":{"y":[1,{"z":null}]}"#, r#""biography":"\u00e9\n""#] {
             assert!(decode(with(field).as_bytes()).is_ok(), "{field}");
         }
     }

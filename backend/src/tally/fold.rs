@@ -118,9 +118,7 @@ impl Fold {
         let ballot = decode(record.value)?;
         self.rules.check(&ballot, record)?;
         let choice = self.roster.choice(&ballot)?;
-        let late = self
-            .watermark_ms()
-            .is_some_and(|watermark| ballot.cast_at_ms < watermark);
+        let late = self.watermark_ms().is_some_and(|watermark| ballot.cast_at_ms < watermark);
         if late && self.rules.rejects_late {
             return Err(Reason::Late);
         }
@@ -134,8 +132,7 @@ impl Fold {
     }
 
     fn watermark_ms(&self) -> Option<i64> {
-        self.newest_ms
-            .map(|newest| newest.saturating_sub(self.rules.allowed_lateness_ms))
+        self.newest_ms.map(|newest| newest.saturating_sub(self.rules.allowed_lateness_ms))
     }
 
     /// The tally of everything that was taken so far: the same records give the same tally, byte for byte.
@@ -151,10 +148,7 @@ impl Fold {
             })
             .collect();
         cells.sort_unstable_by_key(|cell| (cell.candidate, cell.location));
-        let rejected = Reason::ALL
-            .into_iter()
-            .zip(self.rejected)
-            .filter(|(_, count)| *count > 0);
+        let rejected = Reason::ALL.into_iter().zip(self.rejected).filter(|(_, count)| *count > 0);
         PartitionTally {
             definition_hash: self.definition_hash.clone(),
             partition: self.partition,
@@ -180,9 +174,7 @@ impl Rules {
             return Err(Reason::AfterClose);
         }
         // Against the record's own time, not the clock: a recount must come to the same answer.
-        let latest = record
-            .timestamp_ms
-            .map(|time| time.saturating_add(self.max_clock_skew_ms));
+        let latest = record.timestamp_ms.map(|time| time.saturating_add(self.max_clock_skew_ms));
         if latest.is_some_and(|latest| ballot.cast_at_ms > latest) {
             return Err(Reason::FutureTime);
         }

@@ -30,16 +30,11 @@ pub fn merge<'a>(
     as_of: Timestamp,
 ) -> Results {
     assert!(
-        tallies
-            .clone()
-            .all(|tally| tally.definition_hash == election.definition_hash),
+        tallies.clone().all(|tally| tally.definition_hash == election.definition_hash),
         "tallies of another definition are told apart before they are merged"
     );
-    let mut sheet = if election.defined {
-        Sheet::defined(election)
-    } else {
-        Sheet::discovered(tallies.clone())
-    };
+    let mut sheet =
+        if election.defined { Sheet::defined(election) } else { Sheet::discovered(tallies.clone()) };
     let mut rejected = BTreeMap::<Reason, u64>::new();
     for tally in tallies.clone() {
         sheet.add(tally);
@@ -72,9 +67,7 @@ pub fn merge<'a>(
         },
         contests,
         locations,
-        inputs: tallies
-            .map(|tally| (Partition(tally.partition), tally.next_offset))
-            .collect(),
+        inputs: tallies.map(|tally| (Partition(tally.partition), tally.next_offset)).collect(),
     };
     results.derive();
     results
@@ -169,19 +162,15 @@ impl Sheet {
         for discovered in tallies.filter_map(|tally| tally.discovered.as_ref()) {
             locations.extend(discovered.locations.iter().map(|name| (name.as_str(), ())));
             for told in &discovered.candidates {
-                let contest = contests
-                    .entry(&discovered.contests[told.contest as usize])
-                    .or_default();
+                let contest = contests.entry(&discovered.contests[told.contest as usize]).or_default();
                 let known = contest.entry(&told.id).or_default();
                 known.name = known.name.take().or_else(|| told.name.clone());
                 known.party = known.party.take().or_else(|| told.party.clone());
                 known.photo_url = known.photo_url.take().or_else(|| told.photo_url.clone());
             }
         }
-        let contests: Vec<_> = contests
-            .into_iter()
-            .map(|(id, candidates)| discovered_contest(id, candidates))
-            .collect();
+        let contests: Vec<_> =
+            contests.into_iter().map(|(id, candidates)| discovered_contest(id, candidates)).collect();
         let locations: Vec<_> = locations.into_keys().map(discovered_location).collect();
         let candidates = positions(&contests);
         let names = Names {
@@ -190,13 +179,7 @@ impl Sheet {
                 .enumerate()
                 .map(|(number, (contest, candidate))| {
                     let contest = &contests[*contest];
-                    (
-                        (
-                            contest.id.to_string(),
-                            contest.candidates[*candidate].id.to_string(),
-                        ),
-                        number,
-                    )
+                    ((contest.id.to_string(), contest.candidates[*candidate].id.to_string()), number)
                 })
                 .collect(),
             locations: locations
@@ -205,34 +188,21 @@ impl Sheet {
                 .map(|(number, place)| (place.id.to_string(), number))
                 .collect(),
         };
-        Self {
-            contests,
-            locations,
-            candidates,
-            cells: HashMap::new(),
-            names: Some(names),
-        }
+        Self { contests, locations, candidates, cells: HashMap::new(), names: Some(names) }
     }
 
     fn add(&mut self, tally: &PartitionTally) {
-        let translated = self
-            .names
-            .as_ref()
-            .zip(tally.discovered.as_ref())
-            .map(|(names, told)| {
-                let candidates: Vec<_> = told
-                    .candidates
-                    .iter()
-                    .map(|told_of| {
-                        names.candidates[&(
-                            told.contests[told_of.contest as usize].clone(),
-                            told_of.id.clone(),
-                        )]
-                    })
-                    .collect();
-                let locations: Vec<_> = told.locations.iter().map(|name| names.locations[name]).collect();
-                (candidates, locations)
-            });
+        let translated = self.names.as_ref().zip(tally.discovered.as_ref()).map(|(names, told)| {
+            let candidates: Vec<_> = told
+                .candidates
+                .iter()
+                .map(|told_of| {
+                    names.candidates[&(told.contests[told_of.contest as usize].clone(), told_of.id.clone())]
+                })
+                .collect();
+            let locations: Vec<_> = told.locations.iter().map(|name| names.locations[name]).collect();
+            (candidates, locations)
+        });
         for cell in &tally.cells {
             let (candidate, location) = (cell.candidate as usize, cell.location as usize);
             let key = match &translated {
@@ -255,18 +225,9 @@ impl Sheet {
             split.insert(candidate.id.clone(), votes);
         }
         for (location, split) in self.locations.iter_mut().zip(splits) {
-            location.votes = split
-                .values()
-                .map(|votes| votes.values().sum())
-                .max()
-                .unwrap_or(0);
-            location.contests = split
-                .into_iter()
-                .map(|(id, votes)| LocationContest {
-                    id,
-                    votes: Some(votes),
-                })
-                .collect();
+            location.votes = split.values().map(|votes| votes.values().sum()).max().unwrap_or(0);
+            location.contests =
+                split.into_iter().map(|(id, votes)| LocationContest { id, votes: Some(votes) }).collect();
         }
         (self.contests, self.locations)
     }

@@ -106,20 +106,12 @@ impl PartitionTally {
     pub fn fits(&self, election: &Election) -> bool {
         let (candidates, locations) = match (&self.discovered, election.defined) {
             (None, true) => (
-                election
-                    .contests
-                    .iter()
-                    .map(|contest| contest.candidates.len())
-                    .sum(),
+                election.contests.iter().map(|contest| contest.candidates.len()).sum(),
                 election.locations.len(),
             ),
             (Some(told), false) => {
                 let contests = told.contests.len();
-                if told
-                    .candidates
-                    .iter()
-                    .any(|candidate| candidate.contest as usize >= contests)
-                {
+                if told.candidates.iter().any(|candidate| candidate.contest as usize >= contests) {
                     return false;
                 }
                 (told.candidates.len(), told.locations.len())
@@ -143,9 +135,7 @@ impl PartitionTally {
         if size > TALLY_BYTES_MAX {
             return Err(TallyFormatError::TooLarge(size));
         }
-        Ok(postcard::from_bytes(&lz4_flex::decompress_size_prepended(
-            compressed,
-        )?)?)
+        Ok(postcard::from_bytes(&lz4_flex::decompress_size_prepended(compressed)?)?)
     }
 }
 
@@ -158,18 +148,11 @@ mod tests {
             definition_hash: "7f3a".into(),
             partition: 3,
             next_offset: 12,
-            cells: vec![Cell {
-                candidate: 0,
-                location: 1,
-                votes: 9,
-            }],
+            cells: vec![Cell { candidate: 0, location: 1, votes: 9 }],
             rejected: BTreeMap::from([(Reason::DuplicateVoter, 2)]),
             late: 1,
             watermark_ms: Some(-5),
-            discovered: Some(Discovered {
-                contests: vec!["election".into()],
-                ..Discovered::default()
-            }),
+            discovered: Some(Discovered { contests: vec!["election".into()], ..Discovered::default() }),
         }
     }
 

@@ -94,46 +94,24 @@ pub struct DefinedRoster {
 
 impl DefinedRoster {
     fn new(election: &Election) -> Self {
-        let contests: HashMap<_, _> = (0..)
-            .zip(&election.contests)
-            .map(|(n, c)| (c.id.to_string(), n))
-            .collect();
+        let contests: HashMap<_, _> =
+            (0..).zip(&election.contests).map(|(n, c)| (c.id.to_string(), n)).collect();
         let mut numbers = 0..;
         let candidates = election
             .contests
             .iter()
-            .map(|contest| {
-                contest
-                    .candidates
-                    .iter()
-                    .map(|c| c.id.to_string())
-                    .zip(&mut numbers)
-                    .collect()
-            })
+            .map(|contest| contest.candidates.iter().map(|c| c.id.to_string()).zip(&mut numbers).collect())
             .collect();
-        let names = (0..)
-            .zip(&election.locations)
-            .map(|(number, place)| (place.name.clone(), number));
-        let ids = (0..)
-            .zip(&election.locations)
-            .map(|(number, place)| (place.id.to_string(), number));
+        let names = (0..).zip(&election.locations).map(|(number, place)| (place.name.clone(), number));
+        let ids = (0..).zip(&election.locations).map(|(number, place)| (place.id.to_string(), number));
         let on_ballot = election
             .locations
             .iter()
             .map(|place| {
-                election
-                    .contests
-                    .iter()
-                    .map(|contest| place.contests.contains(&contest.id))
-                    .collect()
+                election.contests.iter().map(|contest| place.contests.contains(&contest.id)).collect()
             })
             .collect();
-        Self {
-            contests,
-            candidates,
-            locations: names.chain(ids).collect(),
-            on_ballot,
-        }
+        Self { contests, candidates, locations: names.chain(ids).collect(), on_ballot }
     }
 
     fn choice(&self, ballot: &Ballot<'_>) -> Result<Choice, Reason> {
@@ -143,21 +121,12 @@ impl DefinedRoster {
             None => return Err(Reason::MissingField),
         };
         let candidates = &self.candidates[contest as usize];
-        let candidate = *candidates
-            .get(ballot.candidate_id.as_str())
-            .ok_or(Reason::UnknownCandidate)?;
-        let location = *self
-            .locations
-            .get(ballot.location.as_str())
-            .ok_or(Reason::UnknownLocation)?;
+        let candidate = *candidates.get(ballot.candidate_id.as_str()).ok_or(Reason::UnknownCandidate)?;
+        let location = *self.locations.get(ballot.location.as_str()).ok_or(Reason::UnknownLocation)?;
         if !self.on_ballot[location as usize][contest as usize] {
             return Err(Reason::NotOnBallot);
         }
-        Ok(Choice {
-            contest,
-            candidate,
-            location,
-        })
+        Ok(Choice { contest, candidate, location })
     }
 }
 
@@ -173,16 +142,10 @@ pub struct DiscoveringRoster {
 
 impl DiscoveringRoster {
     fn choice(&mut self, ballot: &Ballot<'_>) -> Result<Choice, Reason> {
-        let contest_id = ballot
-            .contest_id
-            .as_ref()
-            .map_or(IMPLICIT_CONTEST, |id| id.as_str());
+        let contest_id = ballot.contest_id.as_ref().map_or(IMPLICIT_CONTEST, |id| id.as_str());
         let known_contest = self.contests.get(contest_id).copied();
-        let known_candidate = known_contest.and_then(|contest| {
-            self.candidates[contest as usize]
-                .get(ballot.candidate_id.as_str())
-                .copied()
-        });
+        let known_candidate = known_contest
+            .and_then(|contest| self.candidates[contest as usize].get(ballot.candidate_id.as_str()).copied());
         let known_location = self.locations.get(ballot.location.as_str()).copied();
         // All bounds are checked before anything is taken up, so that a rejected ballot leaves no trace.
         if known_contest.is_none() && self.names.contests.len() >= DISCOVERED_CONTESTS_MAX {
@@ -203,11 +166,7 @@ impl DiscoveringRoster {
             self.locations.insert(ballot.location.as_str().to_owned(), number);
             number
         });
-        Ok(Choice {
-            contest,
-            candidate,
-            location,
-        })
+        Ok(Choice { contest, candidate, location })
     }
 
     fn take_up_contest(&mut self, id: &str) -> u32 {
@@ -222,11 +181,7 @@ impl DiscoveringRoster {
         let number = number(self.names.candidates.len());
         let id = ballot.candidate_id.as_str().to_owned();
         self.candidates[contest as usize].insert(id.clone(), number);
-        self.names.candidates.push(DiscoveredCandidate {
-            contest,
-            id,
-            ..DiscoveredCandidate::default()
-        });
+        self.names.candidates.push(DiscoveredCandidate { contest, id, ..DiscoveredCandidate::default() });
         number
     }
 
@@ -239,10 +194,7 @@ impl DiscoveringRoster {
             (&mut known.photo_url, &ballot.photo_url),
         ] {
             if known.is_none() {
-                *known = told
-                    .as_ref()
-                    .map(|told| told.as_str().to_owned())
-                    .filter(|told| !told.is_empty());
+                *known = told.as_ref().map(|told| told.as_str().to_owned()).filter(|told| !told.is_empty());
             }
         }
     }

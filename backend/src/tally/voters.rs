@@ -40,10 +40,7 @@ pub(super) struct Voters {
 
 impl Voters {
     pub(super) fn new(key: FingerprintKey) -> Self {
-        Self {
-            key,
-            seen: HashTable::new(),
-        }
+        Self { key, seen: HashTable::new() }
     }
 
     /// Whether the voter hasn't been seen in this contest; from now on they have.
@@ -53,9 +50,7 @@ impl Voters {
         hasher.write(voter_id.as_bytes());
         let hash = hasher.finish128();
         let fingerprint = [high(hash.h1), low(hash.h1), low(hash.h2)];
-        let entry = self
-            .seen
-            .entry(bucket(&fingerprint), |seen| *seen == fingerprint, bucket);
+        let entry = self.seen.entry(bucket(&fingerprint), |seen| *seen == fingerprint, bucket);
         match entry {
             hashbrown::hash_table::Entry::Occupied(_) => false,
             hashbrown::hash_table::Entry::Vacant(vacant) => {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use tallyboard::journal::{
-    Batch, Journal, JournalError, NewRecord, Position, Reader, SIMULATION_HEADER, embedded::EmbeddedJournal,
+    Batch, Journal, JournalError, Membership, NewRecord, Position, Reader, SIMULATION_HEADER,
+    embedded::EmbeddedJournal,
 };
 
 use crate::support::TestJournal;
@@ -20,9 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Seen = (Position, Vec<u8>, Vec<u8>, bool);
 
 fn made(test: TestJournal) -> TestJournal {
-    test.journal
-        .ensure_topics(&test.topics.specs(PARTITIONS))
-        .unwrap();
+    test.journal.ensure_topics(&test.topics.specs(PARTITIONS)).unwrap();
     test
 }
 
@@ -31,19 +30,10 @@ fn read(reader: &mut dyn Reader, count: usize) -> Vec<Seen> {
     let mut batch = Batch::default();
     let deadline = Instant::now() + PATIENCE;
     while seen.len() < count {
-        assert!(
-            Instant::now() < deadline,
-            "read {} of {count} records",
-            seen.len()
-        );
+        assert!(Instant::now() < deadline, "read {} of {count} records", seen.len());
         match reader.next(&mut batch, Duration::from_millis(200)) {
             Ok(()) => seen.extend(batch.iter().map(|record| {
-                (
-                    record.position,
-                    record.key.to_vec(),
-                    record.value.to_vec(),
-                    record.simulated,
-                )
+                (record.position, record.key.to_vec(), record.value.to_vec(), record.simulated)
             })),
             Err(error) => assert!(error.is_transient(), "{error}"),
         }
@@ -56,23 +46,14 @@ fn from_start(partitions: u32) -> BTreeMap<u32, u64> {
 }
 
 fn votes(numbers: std::ops::Range<u32>) -> Vec<NewRecord> {
-    numbers
-        .map(|number| NewRecord::new(format!("voter-{number}"), format!("vote {number}")))
-        .collect()
+    numbers.map(|number| NewRecord::new(format!("voter-{number}"), format!("vote {number}"))).collect()
 }
 
 fn records_are_read_back_where_append_said(test: &TestJournal) {
     let (journal, topic) = (&test.journal, &test.topics.votes);
     let sent = votes(0..200);
     let positions = journal.append(topic, sent.clone()).unwrap();
-    assert_eq!(
-        positions
-            .iter()
-            .map(|position| position.partition)
-            .collect::<BTreeSet<_>>()
-            .len(),
-        3
-    );
+    assert_eq!(positions.iter().map(|position| position.partition).collect::<BTreeSet<_>>().len(), 3);
     let mut reader = journal.read(topic, &from_start(PARTITIONS)).unwrap();
     let seen = read(&mut *reader, sent.len());
     assert_eq!(seen.len(), sent.len());
@@ -81,16 +62,10 @@ fn records_are_read_back_where_append_said(test: &TestJournal) {
         assert_eq!((record.key.as_ref(), &record.value), (Some(&found.1), &found.2));
     }
     for partition in 0..PARTITIONS {
-        let offsets: Vec<_> = seen
-            .iter()
-            .filter(|(at, ..)| at.partition == partition)
-            .map(|(at, ..)| at.offset)
-            .collect();
+        let offsets: Vec<_> =
+            seen.iter().filter(|(at, ..)| at.partition == partition).map(|(at, ..)| at.offset).collect();
         assert!(offsets.is_sorted(), "{offsets:?}");
-        assert_eq!(
-            journal.bounds(topic).unwrap()[&partition],
-            0..offsets.len() as u64
-        );
+        assert_eq!(journal.bounds(topic).unwrap()[&partition], 0..offsets.len() as u64);
     }
 }
 
@@ -109,10 +84,7 @@ fn one_key_has_one_partition_the_same_as_in_java(test: &TestJournal) {
         let record = NewRecord::new(key, "x");
         let positions = journal.append(topic, vec![record.clone(), record]).unwrap();
         assert_eq!(
-            positions
-                .iter()
-                .map(|position| position.partition)
-                .collect::<Vec<_>>(),
+            positions.iter().map(|position| position.partition).collect::<Vec<_>>(),
             [partition; 2],
             "{key}"
         );
@@ -124,10 +96,7 @@ fn reading_starts_at_the_offset_and_waits_at_the_end(test: &TestJournal) {
     journal.append(topic, votes(0..10)).unwrap();
     let mut reader = journal.read(topic, &BTreeMap::from([(0, 7)])).unwrap();
     let values = |seen: Vec<Seen>| seen.into_iter().map(|(_, _, value, _)| value).collect::<Vec<_>>();
-    assert_eq!(
-        values(read(&mut *reader, 3)),
-        ["vote 7", "vote 8", "vote 9"].map(Vec::from)
-    );
+    assert_eq!(values(read(&mut *reader, 3)), ["vote 7", "vote 8", "vote 9"].map(Vec::from));
     let mut batch = Batch::default();
     reader.next(&mut batch, Duration::from_millis(50)).unwrap();
     assert!(batch.is_empty());
@@ -138,19 +107,13 @@ fn reading_starts_at_the_offset_and_waits_at_the_end(test: &TestJournal) {
 fn the_simulation_header_is_seen(test: &TestJournal) {
     let (journal, topic) = (&test.journal, &test.topics.results);
     let mut simulated = NewRecord::new("a", "simulated");
-    simulated.headers = vec![
-        ("other".into(), b"x".to_vec()),
-        (SIMULATION_HEADER.into(), Vec::new()),
-    ];
+    simulated.headers = vec![("other".into(), b"x".to_vec()), (SIMULATION_HEADER.into(), Vec::new())];
     let mut other = NewRecord::new("a", "other");
     other.headers = vec![("other".into(), b"x".to_vec())];
     journal.append(topic, vec![simulated, other]).unwrap();
     let mut reader = journal.read(topic, &from_start(1)).unwrap();
     let seen = read(&mut *reader, 2);
-    assert_eq!(
-        seen.iter().map(|record| record.3).collect::<Vec<_>>(),
-        [true, false]
-    );
+    assert_eq!(seen.iter().map(|record| record.3).collect::<Vec<_>>(), [true, false]);
 }
 
 fn exclusive_appends_reach_all_topics_and_fence_the_holder_before(test: &TestJournal) {
@@ -165,23 +128,13 @@ fn exclusive_appends_reach_all_topics_and_fence_the_holder_before(test: &TestJou
     let mut first = journal.exclusive(&name).unwrap();
     first.append_all(both("one")).unwrap();
     let mut second = journal.exclusive(&name).unwrap();
-    assert!(matches!(
-        first.append_all(both("zombie")),
-        Err(JournalError::Fenced(_))
-    ));
+    assert!(matches!(first.append_all(both("zombie")), Err(JournalError::Fenced(_))));
     second.append_all(both("two")).unwrap();
     let mut reader = journal.read(&topics.results, &from_start(1)).unwrap();
-    let seen: Vec<_> = read(&mut *reader, 2)
-        .into_iter()
-        .map(|(_, _, value, _)| value)
-        .collect();
+    let seen: Vec<_> = read(&mut *reader, 2).into_iter().map(|(_, _, value, _)| value).collect();
     assert_eq!(seen, [b"one".to_vec(), b"two".to_vec()]);
     let mut reader = journal.read(&topics.candidates, &from_start(1)).unwrap();
-    assert!(
-        read(&mut *reader, 1)
-            .iter()
-            .all(|(_, key, value, _)| key == b"c1" && value != b"zombie")
-    );
+    assert!(read(&mut *reader, 1).iter().all(|(_, key, value, _)| key == b"c1" && value != b"zombie"));
 }
 
 fn members_share_the_partitions(test: &TestJournal) {
@@ -203,10 +156,7 @@ fn members_share_the_partitions(test: &TestJournal) {
 fn topics_that_are_there_are_kept_and_unknown_ones_are_errors(test: &TestJournal) {
     let (journal, topics) = (&test.journal, &test.topics);
     journal.append(&topics.votes, votes(0..3)).unwrap();
-    assert_eq!(
-        journal.ensure_topics(&topics.specs(PARTITIONS + 4)).unwrap(),
-        Vec::<String>::new()
-    );
+    assert_eq!(journal.ensure_topics(&topics.specs(PARTITIONS + 4)).unwrap(), Vec::<String>::new());
     let bounds = journal.bounds(&topics.votes).unwrap();
     assert_eq!(bounds.len(), 3);
     assert_eq!(bounds.values().map(|bounds| bounds.end).sum::<u64>(), 3);
@@ -214,10 +164,7 @@ fn topics_that_are_there_are_kept_and_unknown_ones_are_errors(test: &TestJournal
     let mut compacted = topics.specs(PARTITIONS);
     compacted.truncate(1);
     compacted[0].name.clone_from(&topics.candidates);
-    assert!(matches!(
-        journal.ensure_topics(&compacted),
-        Err(JournalError::Unfit { .. })
-    ));
+    assert!(matches!(journal.ensure_topics(&compacted), Err(JournalError::Unfit { .. })));
 }
 
 macro_rules! on_every_journal {
@@ -244,39 +191,59 @@ on_every_journal!(
 );
 
 #[test]
+fn kafka_shares_partitions_among_members_and_moves_those_of_one_that_goes() {
+    let test = made(TestJournal::kafka());
+    let topic = &test.topics.votes;
+    let other = TestJournal::kafka();
+    let mut first = test.journal.join(&format!("{topic}-group"), topic).unwrap();
+    let mut second = other.journal.join(&format!("{topic}-group"), topic).unwrap();
+    let (mut of_first, mut of_second) = (BTreeSet::new(), BTreeSet::new());
+    let mut poll = |until: &dyn Fn(&BTreeSet<u32>, &BTreeSet<u32>) -> bool,
+                    second: Option<&mut Box<dyn Membership>>| {
+        let mut second = second;
+        let deadline = Instant::now() + PATIENCE;
+        while !until(&of_first, &of_second) {
+            assert!(Instant::now() < deadline, "{of_first:?} {of_second:?}");
+            if let Ok(Some(ours)) = first.poll(Duration::from_millis(50)) {
+                of_first = ours;
+            }
+            if let Some(Ok(Some(ours))) = second.as_mut().map(|second| second.poll(Duration::from_millis(50)))
+            {
+                of_second = ours;
+            }
+        }
+    };
+    let shared = |first: &BTreeSet<u32>, second: &BTreeSet<u32>| {
+        !first.is_empty()
+            && !second.is_empty()
+            && first.is_disjoint(second)
+            && first.len() + second.len() == 3
+    };
+    poll(&shared, Some(&mut second));
+    drop(second);
+    poll(&|first, _| first.len() == 3, None);
+}
+
+#[test]
 fn the_embedded_journal_keeps_everything_over_a_restart_and_compacts() {
     let directory = tempfile::tempdir().unwrap();
     let topics = tallyboard::journal::Topics::new("");
     for round in 0..3u32 {
         let journal = EmbeddedJournal::open(directory.path()).unwrap();
         journal.ensure_topics(&topics.specs(PARTITIONS)).unwrap();
-        journal
-            .append(&topics.results, votes(round * 10..(round + 1) * 10))
-            .unwrap();
+        journal.append(&topics.results, votes(round * 10..(round + 1) * 10)).unwrap();
         let same_key = |value: String| vec![NewRecord::new("c1", value.clone()), NewRecord::new("c2", value)];
-        journal
-            .append(&topics.candidates, same_key(format!("{round}a")))
-            .unwrap();
-        journal
-            .append(&topics.candidates, same_key(format!("{round}b")))
-            .unwrap();
+        journal.append(&topics.candidates, same_key(format!("{round}a"))).unwrap();
+        journal.append(&topics.candidates, same_key(format!("{round}b"))).unwrap();
         let mut reader = journal.read(&topics.results, &from_start(1)).unwrap();
-        assert_eq!(
-            read(&mut *reader, (round as usize + 1) * 10).len(),
-            (round as usize + 1) * 10
-        );
+        assert_eq!(read(&mut *reader, (round as usize + 1) * 10).len(), (round as usize + 1) * 10);
         let mut reader = journal.read(&topics.candidates, &from_start(1)).unwrap();
         let mut batch = Batch::default();
         reader.next(&mut batch, Duration::ZERO).unwrap();
-        let values: Vec<_> = batch
-            .iter()
-            .map(|record| String::from_utf8(record.value.to_vec()).unwrap())
-            .collect();
+        let values: Vec<_> =
+            batch.iter().map(|record| String::from_utf8(record.value.to_vec()).unwrap()).collect();
         assert_eq!(values, [format!("{round}b"), format!("{round}b")]);
-        assert_eq!(
-            journal.bounds(&topics.candidates).unwrap()[&0].end,
-            u64::from(round + 1) * 4
-        );
+        assert_eq!(journal.bounds(&topics.candidates).unwrap()[&0].end, u64::from(round + 1) * 4);
     }
 }
 
@@ -308,13 +275,7 @@ fn many_threads_append_at_once_and_nothing_is_lost() {
             });
         }
     });
-    let mut reader = test
-        .journal
-        .read(&test.topics.votes, &from_start(PARTITIONS))
-        .unwrap();
-    let keys: BTreeSet<_> = read(&mut *reader, 1600)
-        .into_iter()
-        .map(|(_, key, ..)| key)
-        .collect();
+    let mut reader = test.journal.read(&test.topics.votes, &from_start(PARTITIONS)).unwrap();
+    let keys: BTreeSet<_> = read(&mut *reader, 1600).into_iter().map(|(_, key, ..)| key).collect();
     assert_eq!(keys.len(), 1600);
 }

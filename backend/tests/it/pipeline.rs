@@ -27,11 +27,7 @@ use crate::{
 
 const RECORDS: u64 = 100_000;
 const SEED: u64 = 20_261_103;
-const SHARES: Shares = Shares {
-    duplicates: 0.05,
-    late: 0.02,
-    invalid: 0.05,
-};
+const SHARES: Shares = Shares { duplicates: 0.05, late: 0.02, invalid: 0.05 };
 
 fn electorate() -> Electorate {
     Electorate::new(election::demo(), SEED, SHARES, Shape::Full)
@@ -40,16 +36,10 @@ fn electorate() -> Electorate {
 /// `tallyboard simulate` in the background.
 fn simulate(to: &[&str], data_dir: &Path) -> Child {
     let mut command = program();
-    command
-        .args(["simulate", "--rate", "max", "--count"])
-        .arg(RECORDS.to_string());
+    command.args(["simulate", "--rate", "max", "--count"]).arg(RECORDS.to_string());
     command.args(["--seed", &SEED.to_string(), "--shape", "full"]);
     command.args(["--duplicates", "0.05", "--late", "0.02", "--invalid", "0.05"]);
-    command
-        .arg("--data-dir")
-        .arg(data_dir)
-        .args(to)
-        .env("TALLYBOARD_INGEST_TOKEN", crate::server::TOKEN);
+    command.arg("--data-dir").arg(data_dir).args(to).env("TALLYBOARD_INGEST_TOKEN", crate::server::TOKEN);
     command.spawn().unwrap()
 }
 
@@ -58,15 +48,8 @@ fn votes(results: &Results) -> BTreeMap<(usize, usize), u64> {
     let candidates = &results.contests[0].candidates;
     let mut votes = BTreeMap::new();
     for (place, location) in results.locations.iter().enumerate() {
-        for (id, count) in location
-            .contests
-            .iter()
-            .flat_map(|contest| contest.votes.iter().flatten())
-        {
-            let candidate = candidates
-                .iter()
-                .position(|candidate| candidate.id == *id)
-                .unwrap();
+        for (id, count) in location.contests.iter().flat_map(|contest| contest.votes.iter().flatten()) {
+            let candidate = candidates.iter().position(|candidate| candidate.id == *id).unwrap();
             votes.insert((candidate, place), *count);
         }
     }
@@ -88,12 +71,8 @@ fn check_results(results: &Results, expected: &Expected) {
         assert_eq!(candidate.votes, Some(sum), "{}", candidate.id);
     }
     for (number, location) in results.locations.iter().enumerate() {
-        let sum: u64 = expected
-            .votes
-            .iter()
-            .filter(|((_, place), _)| *place == number)
-            .map(|(_, votes)| votes)
-            .sum();
+        let sum: u64 =
+            expected.votes.iter().filter(|((_, place), _)| *place == number).map(|(_, votes)| votes).sum();
         assert_eq!(location.votes, sum, "{}", location.id);
     }
     assert!(results.totals.late > 0);
@@ -193,15 +172,8 @@ fn survive(
         status == "ready\n" && server.results().unwrap().version == version
     });
     let last = server.results().unwrap();
-    assert!(
-        last.version >= results.version && last.version > before.version,
-        "versions go on growing"
-    );
-    assert_eq!(
-        browser.results_at(last.version),
-        last,
-        "the browser shows what HTTP says"
-    );
+    assert!(last.version >= results.version && last.version > before.version, "versions go on growing");
+    assert_eq!(browser.results_at(last.version), last, "the browser shows what HTTP says");
     (server, last)
 }
 
@@ -220,11 +192,7 @@ fn kafka_counts_every_vote_through_a_kill() {
     assert_eq!(results.inputs.values().sum::<u64>(), RECORDS);
     assert!(server.stop().success());
     let topics = Topics::new(&prefix);
-    check_rows(
-        &rows_in_kafka(&topics.candidates),
-        &rows_in_kafka(&topics.turnout),
-        &results,
-    );
+    check_rows(&rows_in_kafka(&topics.candidates), &rows_in_kafka(&topics.turnout), &results);
 }
 
 #[test]
@@ -235,9 +203,7 @@ fn the_embedded_journal_counts_every_vote_through_a_kill() {
     // What breaks a rule is refused by the ingest already; only these two reach the count.
     let reach_the_count = [Reason::DuplicateVoter, Reason::FutureTime];
     let mut expected = electorate().expected(0..RECORDS);
-    expected
-        .rejected
-        .retain(|reason, _| reach_the_count.contains(reason));
+    expected.rejected.retain(|reason, _| reach_the_count.contains(reason));
     let records = expected.votes.values().chain(expected.rejected.values()).sum();
     let to = |address: &str| vec!["--to".to_owned(), format!("http://{address}")];
     let (mut server, results) = survive(&arguments, to, records, directory.path());
@@ -259,17 +225,11 @@ fn a_server_stops_cleanly_and_goes_on_with_the_same_numbers() {
     let mut server = Server::start(directory.path(), &address, &arguments);
     server.results_of(3000);
     assert!(server.stop().success(), "{}", server.log());
-    let quiet = Server::start(
-        directory.path(),
-        &address,
-        &["--election", demo_definition().to_str().unwrap()],
-    );
+    let quiet =
+        Server::start(directory.path(), &address, &["--election", demo_definition().to_str().unwrap()]);
     let mut quiet = quiet;
     let last = quiet.results_of(3000);
     let offsets: u64 = last.inputs.values().sum();
     let again = quiet.results_of(offsets);
-    assert_eq!(
-        again.totals.votes + again.totals.rejected_sum(),
-        again.inputs.values().sum::<u64>()
-    );
+    assert_eq!(again.totals.votes + again.totals.rejected_sum(), again.inputs.values().sum::<u64>());
 }

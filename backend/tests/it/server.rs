@@ -39,11 +39,7 @@ pub(crate) fn program() -> Command {
 
 /// A port that was free a moment ago.
 pub(crate) fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 impl Server {
@@ -60,11 +56,7 @@ impl Server {
             .stderr(output)
             .spawn()
             .unwrap();
-        let mut server = Self {
-            child,
-            address: address.to_owned(),
-            log,
-        };
+        let mut server = Self { child, address: address.to_owned(), log };
         server.wait_for("a live server", |server| {
             server.get("/livez").is_some_and(|(status, _)| status == 200)
         });
@@ -79,12 +71,7 @@ impl Server {
     pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let mut response = ureq::Agent::from(config).get(self.url(path)).call().ok()?;
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(100_000_000)
-            .read_to_string()
-            .ok()?;
+        let body = response.body_mut().with_config().limit(100_000_000).read_to_string().ok()?;
         Some((response.status().as_u16(), body))
     }
 
@@ -112,13 +99,9 @@ impl Server {
     /// The results once they have counted and rejected `records` in all.
     pub(crate) fn results_of(&mut self, records: u64) -> Results {
         let counted = |server: &Self| {
-            server
-                .results()
-                .map_or(0, |results| results.totals.votes + results.totals.rejected_sum())
+            server.results().map_or(0, |results| results.totals.votes + results.totals.rejected_sum())
         };
-        self.wait_for(&format!("results of {records} records"), |server| {
-            counted(server) >= records
-        });
+        self.wait_for(&format!("results of {records} records"), |server| counted(server) >= records);
         self.results().unwrap()
     }
 
@@ -134,37 +117,27 @@ impl Server {
 
     /// Asks the process to end, and waits.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        let killed = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .unwrap();
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(
-                Instant::now() < deadline,
-                "the server doesn't stop:\n{}",
-                self.log()
-            );
+            assert!(Instant::now() < deadline, "the server doesn't stop:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     pub(crate) fn connect(&self) -> Browser {
-        self.try_connect(&[("sec-websocket-protocol", "tallyboard.v1.json")])
-            .unwrap()
+        self.try_connect(&[("sec-websocket-protocol", "tallyboard.v1.json")]).unwrap()
     }
 
     pub(crate) fn try_connect(
         &self,
         headers: &[(&'static str, &str)],
     ) -> Result<Browser, Box<tungstenite::Error>> {
-        let mut request = format!("ws://{}/ws", self.address)
-            .into_client_request()
-            .map_err(Box::new)?;
+        let mut request = format!("ws://{}/ws", self.address).into_client_request().map_err(Box::new)?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
@@ -172,11 +145,7 @@ impl Server {
         if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
         }
-        Ok(Browser {
-            socket,
-            results: None,
-            messages: Vec::new(),
-        })
+        Ok(Browser { socket, results: None, messages: Vec::new() })
     }
 }
 
@@ -229,11 +198,7 @@ impl Browser {
     /// Follows until a version is there.
     pub(crate) fn results_at(&mut self, version: u64) -> Results {
         let deadline = Instant::now() + PATIENCE;
-        while self
-            .results
-            .as_ref()
-            .is_none_or(|results| results.version < version)
-        {
+        while self.results.as_ref().is_none_or(|results| results.version < version) {
             self.next().unwrap();
             assert!(Instant::now() < deadline, "version {version} doesn't come");
         }
@@ -243,11 +208,7 @@ impl Browser {
 
 /// Runs a command of the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> (ExitStatus, String) {
-    let output = program()
-        .args(arguments)
-        .env("TALLYBOARD_INGEST_TOKEN", TOKEN)
-        .output()
-        .unwrap();
+    let output = program().args(arguments).env("TALLYBOARD_INGEST_TOKEN", TOKEN).output().unwrap();
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status, text)

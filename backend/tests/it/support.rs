@@ -18,15 +18,8 @@ pub(crate) struct TestJournal {
 /// A prefix that no other test and no other run uses.
 pub(crate) fn fresh_prefix() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let started = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_micros();
-    format!(
-        "t{}-{started}-{}-",
-        std::process::id(),
-        NUMBER.fetch_add(1, Ordering::Relaxed)
-    )
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
+    format!("t{}-{started}-{}-", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The bootstrap servers of the Kafka that the tests use.
@@ -36,30 +29,18 @@ pub(crate) fn kafka_servers() -> String {
 }
 
 pub(crate) fn kafka_settings() -> KafkaSettings {
-    KafkaSettings {
-        bootstrap_servers: kafka_servers(),
-        properties: Vec::new(),
-        instance_id: fresh_prefix(),
-    }
+    KafkaSettings { bootstrap_servers: kafka_servers(), properties: Vec::new(), instance_id: fresh_prefix() }
 }
 
 impl TestJournal {
     pub(crate) fn embedded() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let journal = EmbeddedJournal::open(directory.path()).unwrap();
-        Self {
-            journal: Box::new(journal),
-            topics: Topics::new(""),
-            _directory: Some(directory),
-        }
+        Self { journal: Box::new(journal), topics: Topics::new(""), _directory: Some(directory) }
     }
 
     pub(crate) fn kafka() -> Self {
         let journal = KafkaJournal::new(kafka_settings()).unwrap();
-        Self {
-            journal: Box::new(journal),
-            topics: Topics::new(&fresh_prefix()),
-            _directory: None,
-        }
+        Self { journal: Box::new(journal), topics: Topics::new(&fresh_prefix()), _directory: None }
     }
 }

@@ -19,9 +19,8 @@ fn site(arguments: &[&str]) -> Site {
 
 fn demo_site() -> Site {
     let mut site = site(&["--election", demo_definition().to_str().unwrap()]);
-    site.server.wait_for("readiness", |server| {
-        server.get("/readyz").is_some_and(|(status, _)| status == 200)
-    });
+    site.server
+        .wait_for("readiness", |server| server.get("/readyz").is_some_and(|(status, _)| status == 200));
     site
 }
 
@@ -56,25 +55,10 @@ fn votes_by_http_are_answered_line_by_line_and_counted_once() {
         vote("di", "haddad", "Brant"),
     ];
     let (status, receipt) = post(&site.server, TOKEN, &lines.join("\n"));
-    assert_eq!(
-        (status, &receipt["accepted"], &receipt["refused"]),
-        (200, &json!(3), &json!(3)),
-        "{receipt}"
-    );
-    let reasons: Vec<_> = receipt["lines"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| line["reason"].as_str())
-        .collect();
-    let expected = [
-        None,
-        None,
-        Some("unknown_candidate"),
-        Some("malformed"),
-        Some("unknown_location"),
-        None,
-    ];
+    assert_eq!((status, &receipt["accepted"], &receipt["refused"]), (200, &json!(3), &json!(3)), "{receipt}");
+    let reasons: Vec<_> =
+        receipt["lines"].as_array().unwrap().iter().map(|line| line["reason"].as_str()).collect();
+    let expected = [None, None, Some("unknown_candidate"), Some("malformed"), Some("unknown_location"), None];
     assert_eq!(reasons, expected);
     assert!(!receipt.to_string().contains("ada"), "an answer names no voter");
     let results = site.server.results_of(3);
@@ -82,11 +66,7 @@ fn votes_by_http_are_answered_line_by_line_and_counted_once() {
     assert_eq!(results.totals.rejected_sum(), 1);
     // Two ballots in one place would tell who voted for whom.
     assert!(
-        results
-            .locations
-            .iter()
-            .flat_map(|place| &place.contests)
-            .all(|contest| contest.votes.is_none())
+        results.locations.iter().flat_map(|place| &place.contests).all(|contest| contest.votes.is_none())
     );
 }
 
@@ -97,15 +77,8 @@ fn votes_need_the_token_and_a_server_without_one_takes_none() {
     assert_eq!((status, problem["code"].as_str()), (401, Some("unauthorized")));
     let (status, problem) = post(&site.server, TOKEN, "");
     assert_eq!((status, problem["code"].as_str()), (400, Some("empty")));
-    let (status, text) = run(&[
-        "simulate",
-        "--to",
-        &site.server.url(""),
-        "--ingest-token",
-        "wrong",
-        "--count",
-        "5",
-    ]);
+    let (status, text) =
+        run(&["simulate", "--to", &site.server.url(""), "--ingest-token", "wrong", "--count", "5"]);
     assert!(!status.success() && text.contains("401"), "{text}");
 }
 
@@ -117,26 +90,16 @@ fn results_are_cached_by_version() {
     assert_eq!(response.headers()["cache-control"], "public, max-age=1");
     let config = ureq::Agent::config_builder().http_status_as_error(false).build();
     let agent = ureq::Agent::from(config);
-    let again = agent
-        .get(site.server.url("/api/v1/results"))
-        .header("if-none-match", &tag)
-        .call()
-        .unwrap();
+    let again = agent.get(site.server.url("/api/v1/results")).header("if-none-match", &tag).call().unwrap();
     assert_eq!(again.status(), 304);
     let (status, body) = site.server.get("/api/v1/results?version=999999").unwrap();
     assert_eq!(
-        (
-            status,
-            serde_json::from_str::<Value>(&body).unwrap()["code"].clone()
-        ),
+        (status, serde_json::from_str::<Value>(&body).unwrap()["code"].clone()),
         (404, json!("version_not_found"))
     );
     let (status, body) = site.server.get("/api/v1/nothing").unwrap();
     assert_eq!(
-        (
-            status,
-            serde_json::from_str::<Value>(&body).unwrap()["code"].clone()
-        ),
+        (status, serde_json::from_str::<Value>(&body).unwrap()["code"].clone()),
         (404, json!("not_found"))
     );
 }
@@ -147,19 +110,13 @@ fn the_definition_and_the_page_are_served() {
     let (_, election) = site.server.get("/api/v1/election").unwrap();
     let election: Value = serde_json::from_str(&election).unwrap();
     assert_eq!(
-        (
-            election["id"].as_str(),
-            election["locations"].as_array().unwrap().len()
-        ),
+        (election["id"].as_str(), election["locations"].as_array().unwrap().len()),
         (Some("marenne-2026"), 40)
     );
     let (_, metrics) = site.server.get("/metrics").unwrap();
     assert!(metrics.contains("tallyboard_results_version"), "{metrics}");
     let (status, page) = site.server.get("/").unwrap();
-    assert!(
-        status == 200 && page.contains("Tallyboard"),
-        "was the dashboard built? {status} {page}"
-    );
+    assert!(status == 200 && page.contains("Tallyboard"), "was the dashboard built? {status} {page}");
     assert_eq!(site.server.get("/no-such-file.js").unwrap().0, 404);
 }
 
@@ -168,19 +125,11 @@ fn a_socket_starts_with_a_welcome_and_ends_with_a_goodbye() {
     let mut site = demo_site();
     let mut browser = site.server.connect();
     assert!(matches!(browser.next(), Ok(ServerMessage::Welcome(welcome)) if welcome.protocol == 1));
-    let Ok(ServerMessage::Status(status)) = browser.next() else {
-        panic!("{:?}", browser.messages)
-    };
+    let Ok(ServerMessage::Status(status)) = browser.next() else { panic!("{:?}", browser.messages) };
     assert!(status.state != FeedState::Stale);
-    browser
-        .socket
-        .send(Message::Text(r#"{"type":"ping"}"#.into()))
-        .unwrap();
+    browser.socket.send(Message::Text(r#"{"type":"ping"}"#.into())).unwrap();
     assert!(matches!(browser.next(), Ok(ServerMessage::Status(_))));
-    browser
-        .socket
-        .send(Message::Text(r#"{"type":"resume","version":0}"#.into()))
-        .unwrap();
+    browser.socket.send(Message::Text(r#"{"type":"resume","version":0}"#.into())).unwrap();
     while browser.messages.iter().filter(|kind| *kind == "welcome").count() < 2 {
         browser.next().unwrap();
     }
@@ -192,25 +141,14 @@ fn a_socket_starts_with_a_welcome_and_ends_with_a_goodbye() {
             Err(code) => break code,
         }
     };
-    assert_eq!(
-        (end, browser.messages.last().map(String::as_str)),
-        (Some(1012), Some("goodbye"))
-    );
+    assert_eq!((end, browser.messages.last().map(String::as_str)), (Some(1012), Some("goodbye")));
 }
 
 #[test]
 fn sockets_of_strangers_and_rubbish_are_refused() {
     let site = demo_site();
-    assert!(
-        site.server
-            .try_connect(&[("origin", "https://evil.example")])
-            .is_err()
-    );
-    assert!(
-        site.server
-            .try_connect(&[("sec-websocket-protocol", "tallyboard.v9")])
-            .is_err()
-    );
+    assert!(site.server.try_connect(&[("origin", "https://evil.example")]).is_err());
+    assert!(site.server.try_connect(&[("sec-websocket-protocol", "tallyboard.v9")]).is_err());
     let own = format!("http://{}", site.server.address);
     assert!(
         site.server
@@ -239,31 +177,16 @@ fn what_cannot_work_is_said_at_the_start() {
     let data = site.directory.path().to_str().unwrap();
     let failure = |arguments: &[&str], sentence: &str| {
         let (status, text) = run(arguments);
-        assert!(
-            !status.success() && text.contains(sentence),
-            "{arguments:?}: {text}"
-        );
+        assert!(!status.success() && text.contains(sentence), "{arguments:?}: {text}");
     };
-    failure(
-        &["serve", "--listen", &free_address(), "--data-dir", data],
-        "another process uses",
-    );
-    failure(
-        &["serve", "--listen", &site.server.address, "--data-dir", "unused"],
-        "failed to listen on",
-    );
-    failure(
-        &["serve", "--election", "no-such-file.toml"],
-        "failed to read no-such-file.toml",
-    );
+    failure(&["serve", "--listen", &free_address(), "--data-dir", data], "another process uses");
+    failure(&["serve", "--listen", &site.server.address, "--data-dir", "unused"], "failed to listen on");
+    failure(&["serve", "--election", "no-such-file.toml"], "failed to read no-such-file.toml");
     failure(&["serve", "--simulate", "fast"], "is not a rate");
     failure(&["simulate", "--count", "1"], "where should the votes go?");
     let broken = site.directory.path().join("broken.toml");
     std::fs::write(&broken, "id = \"e\"\ntitle = \"E\"\nmode = \"fun\"\n").unwrap();
-    failure(
-        &["election", "check", broken.to_str().unwrap()],
-        "line 3: unknown variant `fun`",
-    );
+    failure(&["election", "check", broken.to_str().unwrap()], "line 3: unknown variant `fun`");
     let (status, text) = run(&["election", "check", demo_definition().to_str().unwrap()]);
     assert!(status.success() && text.contains("40 place(s)"), "{text}");
 }

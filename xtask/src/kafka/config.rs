@@ -28,20 +28,11 @@ fn common(bind: &str, port: u16, controller_port: u16) -> Vec<Setting> {
     let mut settings = vec![
         ("node.id", "1".to_owned()),
         ("process.roles", "broker,controller".to_owned()),
-        (
-            "controller.quorum.voters",
-            format!("1@127.0.0.1:{controller_port}"),
-        ),
+        ("controller.quorum.voters", format!("1@127.0.0.1:{controller_port}")),
         ("controller.listener.names", "CONTROLLER".to_owned()),
-        (
-            "listeners",
-            format!("PLAINTEXT://{bind}:{port},CONTROLLER://127.0.0.1:{controller_port}"),
-        ),
+        ("listeners", format!("PLAINTEXT://{bind}:{port},CONTROLLER://127.0.0.1:{controller_port}")),
         ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
-        (
-            "listener.security.protocol.map",
-            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
-        ),
+        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
         ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
         // A first consumer group would wait three seconds for more members.
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
@@ -64,17 +55,12 @@ fn common(bind: &str, port: u16, controller_port: u16) -> Vec<Setting> {
 /// The text of `server.properties`.
 pub(super) fn properties_text(settings: &[Setting]) -> String {
     // A backslash starts an escape in a properties file.
-    settings
-        .iter()
-        .map(|(name, value)| format!("{name}={}\n", value.replace('\\', "\\\\")))
-        .collect()
+    settings.iter().map(|(name, value)| format!("{name}={}\n", value.replace('\\', "\\\\"))).collect()
 }
 
 /// The environment variables that the container image turns into the same settings.
 pub(super) fn environment(settings: &[Setting]) -> impl Iterator<Item = String> {
-    settings
-        .iter()
-        .map(|(name, value)| format!("KAFKA_{}={value}", name.to_uppercase().replace('.', "_")))
+    settings.iter().map(|(name, value)| format!("KAFKA_{}={value}", name.to_uppercase().replace('.', "_")))
 }
 
 #[cfg(test)]
@@ -85,10 +71,7 @@ mod tests {
     fn properties_are_one_to_a_line() {
         let text = properties_text(&local(19092, 19093, Path::new("/tmp/kafka data")));
         let has = |line: &str| {
-            assert!(
-                text.lines().any(|other| other == line),
-                "{line} is not in\n{text}"
-            );
+            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
         };
         has("listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093");
         has("controller.quorum.voters=1@127.0.0.1:19093");

@@ -21,11 +21,7 @@ pub(crate) fn command_line(packages: &[&str]) -> String {
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
     step(&command_line(packages), || {
         process::run(apt_get().args(["-qq", "update"]))?;
-        process::run(
-            apt_get()
-                .args(["-qq", "install", "-y", "--no-install-recommends"])
-                .args(packages),
-        )
+        process::run(apt_get().args(["-qq", "install", "-y", "--no-install-recommends"]).args(packages))
     })
 }
 
@@ -48,8 +44,6 @@ fn is_root() -> bool {
 
 fn has_silent_sudo() -> bool {
     let mut sudo = process::command("sudo");
-    sudo.args(["-n", "true"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    sudo.args(["-n", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
     sudo.status().is_ok_and(|status| status.success())
 }

@@ -6,12 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::{progress::already_there, setup::apt};
 
-const NAMES: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const MAC_APPLICATIONS: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -45,10 +40,5 @@ pub(crate) fn find_or_install() -> Result<PathBuf> {
 
 fn find() -> Option<PathBuf> {
     let on_path = NAMES.iter().find_map(|name| which::which(name).ok());
-    on_path.or_else(|| {
-        MAC_APPLICATIONS
-            .iter()
-            .map(PathBuf::from)
-            .find(|path| path.is_file())
-    })
+    on_path.or_else(|| MAC_APPLICATIONS.iter().map(PathBuf::from).find(|path| path.is_file()))
 }

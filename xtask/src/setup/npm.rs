@@ -26,8 +26,7 @@ pub(crate) fn install(package_dir: &Path) -> Result<()> {
     }
     step(&what, || {
         let mut npm = process::command("npm");
-        npm.args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(package_dir);
+        npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(package_dir);
         // The machine's browser is used, never one that Playwright brings.
         npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
         process::run(&mut npm)
@@ -50,11 +49,7 @@ pub(crate) fn bundle_echarts(frontend: &Path) -> Result<()> {
         return Ok(());
     }
     step(what, || {
-        process::run(
-            process::command("npm")
-                .args(["run", "--silent", "echarts"])
-                .current_dir(frontend),
-        )?;
+        process::run(process::command("npm").args(["run", "--silent", "echarts"]).current_dir(frontend))?;
         if !bundle.is_file() {
             bail!("`npm run echarts` left no {}", bundle.display());
         }
@@ -88,8 +83,7 @@ mod tests {
 
     fn write_at(path: &Path, seconds: u64) {
         let file = File::create(path).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-            .unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub(crate) const C_COMPILER: Prerequisite = Prerequisite {
     purpose: "the Kafka client is built from source",
     programs: &["cc", "gcc", "clang"],
     at_least: None,
-    packages: Packages {
-        apt: "build-essential",
-        dnf: "gcc gcc-c++ make",
-        brew: "gcc",
-    },
+    packages: Packages { apt: "build-essential", dnf: "gcc gcc-c++ make", brew: "gcc" },
 };
 
 pub(crate) const CXX_COMPILER: Prerequisite = Prerequisite {
@@ -43,11 +39,7 @@ pub(crate) const CXX_COMPILER: Prerequisite = Prerequisite {
     purpose: "the Kafka client's build asks for one",
     programs: &["c++", "g++", "clang++"],
     at_least: None,
-    packages: Packages {
-        apt: "build-essential",
-        dnf: "gcc gcc-c++ make",
-        brew: "gcc",
-    },
+    packages: Packages { apt: "build-essential", dnf: "gcc gcc-c++ make", brew: "gcc" },
 };
 
 pub(crate) const MAKE: Prerequisite = Prerequisite {
@@ -55,11 +47,7 @@ pub(crate) const MAKE: Prerequisite = Prerequisite {
     purpose: "the Kafka client is built from source",
     programs: &["make", "gmake"],
     at_least: None,
-    packages: Packages {
-        apt: "build-essential",
-        dnf: "gcc gcc-c++ make",
-        brew: "make",
-    },
+    packages: Packages { apt: "build-essential", dnf: "gcc gcc-c++ make", brew: "make" },
 };
 
 pub(crate) const NODE: Prerequisite = Prerequisite {
@@ -67,11 +55,7 @@ pub(crate) const NODE: Prerequisite = Prerequisite {
     purpose: "the charts are bundled and the browser tests run with it",
     programs: &["node"],
     at_least: Some(("--version", 18)),
-    packages: Packages {
-        apt: "nodejs npm",
-        dnf: "nodejs npm",
-        brew: "node",
-    },
+    packages: Packages { apt: "nodejs npm", dnf: "nodejs npm", brew: "node" },
 };
 
 pub(crate) const NPM: Prerequisite = Prerequisite {
@@ -79,11 +63,7 @@ pub(crate) const NPM: Prerequisite = Prerequisite {
     purpose: "it brings ECharts, wasm-opt and Playwright",
     programs: &["npm"],
     at_least: None,
-    packages: Packages {
-        apt: "nodejs npm",
-        dnf: "nodejs npm",
-        brew: "node",
-    },
+    packages: Packages { apt: "nodejs npm", dnf: "nodejs npm", brew: "node" },
 };
 
 pub(crate) const JAVA: Prerequisite = Prerequisite {
@@ -91,11 +71,7 @@ pub(crate) const JAVA: Prerequisite = Prerequisite {
     purpose: "the tests run on a real Apache Kafka; a running Docker, or TALLYBOARD_TEST_KAFKA=host:port, will do as well",
     programs: &["java"],
     at_least: Some(("-version", 17)),
-    packages: Packages {
-        apt: "default-jre-headless",
-        dnf: "java-latest-openjdk-headless",
-        brew: "openjdk",
-    },
+    packages: Packages { apt: "default-jre-headless", dnf: "java-latest-openjdk-headless", brew: "openjdk" },
 };
 
 pub(crate) const MAVEN: Prerequisite = Prerequisite {
@@ -103,11 +79,7 @@ pub(crate) const MAVEN: Prerequisite = Prerequisite {
     purpose: "it fetches the Apache Kafka for the tests; a running Docker, or TALLYBOARD_TEST_KAFKA=host:port, will do as well",
     programs: &["mvn"],
     at_least: None,
-    packages: Packages {
-        apt: "maven",
-        dnf: "maven",
-        brew: "maven",
-    },
+    packages: Packages { apt: "maven", dnf: "maven", brew: "maven" },
 };
 
 #[derive(Clone, Copy)]
@@ -119,11 +91,7 @@ enum PackageManager {
 
 /// Fails with one message for everything that is missing.
 pub(crate) fn check(needed: &[Prerequisite]) -> Result<()> {
-    let missing: Vec<_> = needed
-        .iter()
-        .copied()
-        .filter(|prerequisite| !is_there(prerequisite))
-        .collect();
+    let missing: Vec<_> = needed.iter().copied().filter(|prerequisite| !is_there(prerequisite)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -142,12 +110,7 @@ fn is_there(prerequisite: &Prerequisite) -> bool {
 fn major_version(program: &str, flag: &str) -> Option<u32> {
     let mut command = process::command(program);
     // Java says its version on the standard error.
-    let output = command
-        .arg(flag)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .output()
-        .ok()?;
+    let output = command.arg(flag).stdout(Stdio::piped()).stderr(Stdio::piped()).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     parse_major(&String::from_utf8_lossy(&text))
 }
@@ -222,16 +185,10 @@ mod tests {
     fn major_versions_are_read() {
         let check = |text, expected| assert_eq!(parse_major(text), expected, "{text}");
         check("v20.19.2\n", Some(20));
-        check(
-            "openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime",
-            Some(17),
-        );
+        check("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime", Some(17));
         check("java version \"1.8.0_402\"", Some(8));
         check("openjdk version \"21\" 2023-09-19", Some(21));
-        check(
-            "The operation couldn't be completed. Unable to locate a Java Runtime.",
-            None,
-        );
+        check("The operation couldn't be completed. Unable to locate a Java Runtime.", None);
     }
 
     #[test]
@@ -257,22 +214,9 @@ mod tests {
 
     #[test]
     fn what_is_there_is_not_missing() {
-        let shell = Prerequisite {
-            name: "a shell",
-            programs: &["no-such-shell", "sh"],
-            ..MAKE
-        };
+        let shell = Prerequisite { name: "a shell", programs: &["no-such-shell", "sh"], ..MAKE };
         assert!(check(&[shell]).is_ok());
-        let absent = Prerequisite {
-            name: "a wand",
-            programs: &["no-such-wand"],
-            ..MAKE
-        };
-        assert!(
-            check(&[shell, absent])
-                .unwrap_err()
-                .to_string()
-                .contains("a wand")
-        );
+        let absent = Prerequisite { name: "a wand", programs: &["no-such-wand"], ..MAKE };
+        assert!(check(&[shell, absent]).unwrap_err().to_string().contains("a wand"));
     }
 }

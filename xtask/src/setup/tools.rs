@@ -32,23 +32,13 @@ pub(crate) fn find_or_install(workspace: &Workspace) -> Result<PathBuf> {
     let wasm_bindgen = locked_wasm_bindgen(workspace)?;
     // Trunk's lock file is kept. That of wasm-bindgen-cli isn't: it may name a version that was withdrawn.
     ensure(workspace, &root, "trunk", "trunk", TRUNK_VERSION, &["--locked"])?;
-    ensure(
-        workspace,
-        &root,
-        "wasm-bindgen",
-        "wasm-bindgen-cli",
-        &wasm_bindgen,
-        &[],
-    )?;
+    ensure(workspace, &root, "wasm-bindgen", "wasm-bindgen-cli", &wasm_bindgen, &[])?;
     Ok(bin)
 }
 
 /// The versions in use, for telling whether a built dashboard is up to date.
 pub(crate) fn versions(workspace: &Workspace) -> Result<String> {
-    Ok(format!(
-        "trunk {TRUNK_VERSION}, wasm-bindgen {}\n",
-        locked_wasm_bindgen(workspace)?
-    ))
+    Ok(format!("trunk {TRUNK_VERSION}, wasm-bindgen {}\n", locked_wasm_bindgen(workspace)?))
 }
 
 fn ensure(
@@ -70,27 +60,17 @@ fn ensure(
         already_there(&format!("{what} (on PATH)"));
         return Ok(());
     }
-    step(
-        &format!("cargo install {package} {version} (some minutes, once)"),
-        || {
-            let build_dir = tempfile::Builder::new()
-                .prefix("tools-build-")
-                .tempdir_in(make_dir(&workspace.cache)?)?;
-            let mut install = workspace.command("cargo");
-            // Elsewhere than in the workspace, whose configuration is not meant for tools.
-            install.current_dir(build_dir.path());
-            install
-                .args(["install", package, "--version", version, "--force"])
-                .args(flags);
-            install
-                .arg("--root")
-                .arg(root)
-                .arg("--target-dir")
-                .arg(build_dir.path());
-            install.envs(QUICK_BUILD);
-            process::run(&mut install)
-        },
-    )
+    step(&format!("cargo install {package} {version} (some minutes, once)"), || {
+        let build_dir =
+            tempfile::Builder::new().prefix("tools-build-").tempdir_in(make_dir(&workspace.cache)?)?;
+        let mut install = workspace.command("cargo");
+        // Elsewhere than in the workspace, whose configuration is not meant for tools.
+        install.current_dir(build_dir.path());
+        install.args(["install", package, "--version", version, "--force"]).args(flags);
+        install.arg("--root").arg(root).arg("--target-dir").arg(build_dir.path());
+        install.envs(QUICK_BUILD);
+        process::run(&mut install)
+    })
 }
 
 fn make_dir(dir: &Path) -> Result<&Path> {
@@ -114,10 +94,7 @@ fn locked_wasm_bindgen(workspace: &Workspace) -> Result<String> {
 /// The version of a package in the text of a lock file.
 fn locked_version(lock: &str, package: &str) -> Result<String> {
     let lock: Table = lock.parse().context("Cargo.lock")?;
-    let packages = lock
-        .get("package")
-        .and_then(|packages| packages.as_array())
-        .context("no packages")?;
+    let packages = lock.get("package").and_then(|packages| packages.as_array()).context("no packages")?;
     packages
         .iter()
         .find(|entry| entry.get("name").and_then(|name| name.as_str()) == Some(package))

@@ -19,14 +19,8 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// The name under which rustup knows Debian's toolchain.
 const LINKED: &str = "tallyboard-wasm";
 /// Debian's toolchain, its `std` source, and a linker for wasm.
-const DEBIAN_PACKAGES: &[&str] = &[
-    "rustc-web",
-    "cargo-web",
-    "rust-web-clippy",
-    "rust-web-src",
-    "rust-web-llvm",
-    "lld-22",
-];
+const DEBIAN_PACKAGES: &[&str] =
+    &["rustc-web", "cargo-web", "rust-web-clippy", "rust-web-src", "rust-web-llvm", "lld-22"];
 /// rustup retries an unreachable server for long; 20 MB take far less where it answers.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -46,14 +40,9 @@ impl WasmToolchain {
             return;
         }
         command.env("RUSTUP_TOOLCHAIN", LINKED);
-        command
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+        command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
         // `cargo run` points this at the libraries of the toolchain that built xtask.
-        command
-            .env_remove("LD_LIBRARY_PATH")
-            .env_remove("RUSTC")
-            .env_remove("RUSTDOC");
+        command.env_remove("LD_LIBRARY_PATH").env_remove("RUSTC").env_remove("RUSTDOC");
     }
 
     /// What its compiler says of itself.
@@ -82,10 +71,7 @@ pub(crate) fn find_or_install(workspace: &Workspace) -> Result<WasmToolchain> {
         return Ok(WasmToolchain::BuildsStd);
     }
     let added = step(&format!("rustup target add {TARGET}"), || {
-        process::run_within(
-            workspace.command("rustup").args(["target", "add", TARGET]),
-            RUSTUP_LIMIT,
-        )
+        process::run_within(workspace.command("rustup").args(["target", "add", TARGET]), RUSTUP_LIMIT)
     });
     match added {
         Ok(()) => return Ok(WasmToolchain::Installed),
@@ -99,11 +85,7 @@ pub(crate) fn find_or_install(workspace: &Workspace) -> Result<WasmToolchain> {
         );
     }
     apt::install(DEBIAN_PACKAGES)?;
-    process::run(
-        workspace
-            .command("rustup")
-            .args(["toolchain", "link", LINKED, "/usr"]),
-    )?;
+    process::run(workspace.command("rustup").args(["toolchain", "link", LINKED, "/usr"]))?;
     if !has_linked_toolchain(workspace) {
         bail!("Debian's toolchain is installed, but has no source of std to build");
     }
@@ -121,9 +103,7 @@ fn holds_core(libraries: &Path) -> bool {
     let Ok(entries) = libraries.read_dir() else {
         return false;
     };
-    entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
 fn has_linked_toolchain(workspace: &Workspace) -> bool {
@@ -134,10 +114,7 @@ fn has_linked_toolchain(workspace: &Workspace) -> bool {
         return false;
     };
     let sysroot = String::from_utf8_lossy(&output.stdout);
-    output.status.success()
-        && Path::new(sysroot.trim())
-            .join("lib/rustlib/src/rust/library/std")
-            .is_dir()
+    output.status.success() && Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/std").is_dir()
 }
 
 #[cfg(test)]

@@ -101,9 +101,7 @@ impl EmbeddedJournal {
         })?;
         let fail = |error: fjall::Error| storage(path, &error);
         let database = Database::builder(path.join("store")).open().map_err(fail)?;
-        let catalog = database
-            .keyspace("catalog", KeyspaceCreateOptions::default)
-            .map_err(fail)?;
+        let catalog = database.keyspace("catalog", KeyspaceCreateOptions::default).map_err(fail)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             database,
@@ -119,11 +117,7 @@ impl EmbeddedJournal {
             let name = String::from_utf8_lossy(&name).into_owned();
             let entry: CatalogEntry = postcard::from_bytes(&entry).map_err(|error| storage(path, &error))?;
             let topic = shared.open_topic(&name, &entry)?;
-            shared
-                .topics
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(name, Arc::new(topic));
+            shared.topics.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::new(topic));
         }
         let (writer, requests) = mpsc::sync_channel(WAITING_APPENDS_MAX);
         let for_writer = Arc::clone(&shared);
@@ -131,18 +125,12 @@ impl EmbeddedJournal {
             .name("journal-writer".into())
             .spawn(move || writer_loop(&for_writer, &requests))
             .map_err(io)?;
-        Ok(Self {
-            shared,
-            writer: Some(Arc::new(writer)),
-            thread: Some(thread),
-        })
+        Ok(Self { shared, writer: Some(Arc::new(writer)), thread: Some(thread) })
     }
 
     fn commit(&self, records: Vec<(String, NewRecord)>, holder: Option<(String, u64)>) -> Answer {
         submit(
-            self.writer
-                .as_ref()
-                .expect("the writer lives as long as the journal"),
+            self.writer.as_ref().expect("the writer lives as long as the journal"),
             &self.shared,
             records,
             holder,
@@ -171,34 +159,23 @@ fn submit(
     holder: Option<(String, u64)>,
 ) -> Answer {
     let (answer, answered) = mpsc::sync_channel(1);
-    let gone = |_| JournalError::Storage {
-        path: shared.path.display().to_string(),
-        why: "its writer ended".into(),
-    };
-    writer
-        .send(Request {
-            records,
-            holder,
-            answer,
-        })
-        .map_err(|_| gone(mpsc::RecvError))?;
+    let gone =
+        |_| JournalError::Storage { path: shared.path.display().to_string(), why: "its writer ended".into() };
+    writer.send(Request { records, holder, answer }).map_err(|_| gone(mpsc::RecvError))?;
     answered.recv().map_err(gone)?
 }
 
 fn storage(path: &Path, error: &dyn std::fmt::Display) -> JournalError {
-    JournalError::Storage {
-        path: path.display().to_string(),
-        why: error.to_string(),
-    }
+    JournalError::Storage { path: path.display().to_string(), why: error.to_string() }
 }
 
 impl Shared {
     fn topic(&self, name: &str) -> Result<Arc<Topic>, JournalError> {
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        topics.get(name).cloned().ok_or_else(|| JournalError::Unfit {
-            topic: name.to_owned(),
-            why: "it doesn't exist".into(),
-        })
+        topics
+            .get(name)
+            .cloned()
+            .ok_or_else(|| JournalError::Unfit { topic: name.to_owned(), why: "it doesn't exist".into() })
     }
 
     fn failed(&self, error: &fjall::Error) -> JournalError {
@@ -207,9 +184,7 @@ impl Shared {
 
     fn open_topic(&self, name: &str, entry: &CatalogEntry) -> Result<Topic, JournalError> {
         let open = |kind: &str| {
-            let keyspace = self
-                .database
-                .keyspace(&format!("{kind}-{name}"), KeyspaceCreateOptions::default);
+            let keyspace = self.database.keyspace(&format!("{kind}-{name}"), KeyspaceCreateOptions::default);
             keyspace.map_err(|error| self.failed(&error))
         };
         let log = open("log")?;
@@ -217,23 +192,12 @@ impl Shared {
         let snapshot = self.database.snapshot();
         let ends = (0..entry.partitions)
             .map(|partition| {
-                let last = snapshot
-                    .range(&log, key(partition, 0)..=key(partition, u64::MAX))
-                    .next_back();
-                let last = last
-                    .map(|guard| guard.key())
-                    .transpose()
-                    .map_err(|error| self.failed(&error))?;
+                let last = snapshot.range(&log, key(partition, 0)..=key(partition, u64::MAX)).next_back();
+                let last = last.map(|guard| guard.key()).transpose().map_err(|error| self.failed(&error))?;
                 Ok(AtomicU64::new(last.map_or(0, |key| offset_of(&key) + 1)))
             })
             .collect::<Result<_, JournalError>>()?;
-        Ok(Topic {
-            name: name.to_owned(),
-            log,
-            places,
-            ends,
-            round_robin: AtomicU64::new(0),
-        })
+        Ok(Topic { name: name.to_owned(), log, places, ends, round_robin: AtomicU64::new(0) })
     }
 }
 
@@ -273,24 +237,14 @@ impl Journal for EmbeddedJournal {
             if let Some(topic) = topics.get(&spec.name) {
                 if topic.places.is_some() != compacted {
                     let why = "it was made with another cleanup policy".into();
-                    return Err(JournalError::Unfit {
-                        topic: spec.name.clone(),
-                        why,
-                    });
+                    return Err(JournalError::Unfit { topic: spec.name.clone(), why });
                 }
                 continue;
             }
-            let entry = CatalogEntry {
-                partitions: spec.partitions.max(1),
-                compacted,
-            };
+            let entry = CatalogEntry { partitions: spec.partitions.max(1), compacted };
             let topic = self.shared.open_topic(&spec.name, &entry)?;
             let bytes = postcard::to_stdvec(&entry).expect("an entry has a length");
-            let mut batch = self
-                .shared
-                .database
-                .batch()
-                .durability(Some(fjall::PersistMode::SyncAll));
+            let mut batch = self.shared.database.batch().durability(Some(fjall::PersistMode::SyncAll));
             batch.insert(&self.shared.catalog, spec.name.as_bytes(), bytes);
             batch.commit().map_err(|error| self.shared.failed(&error))?;
             topics.insert(spec.name.clone(), Arc::new(topic));
@@ -305,36 +259,23 @@ impl Journal for EmbeddedJournal {
             .zip(&topic.ends)
             .map(|(partition, end)| {
                 let end = end.load(Ordering::Acquire);
-                let first = snapshot
-                    .range(&topic.log, key(partition, 0)..key(partition, end))
-                    .next();
-                let first = first
-                    .map(|guard| guard.key())
-                    .transpose()
-                    .map_err(|error| self.shared.failed(&error))?;
+                let first = snapshot.range(&topic.log, key(partition, 0)..key(partition, end)).next();
+                let first =
+                    first.map(|guard| guard.key()).transpose().map_err(|error| self.shared.failed(&error))?;
                 Ok((partition, first.map_or(end, |key| offset_of(&key))..end))
             })
             .collect()
     }
 
     fn append(&self, topic: &str, records: Vec<NewRecord>) -> Answer {
-        self.commit(
-            records
-                .into_iter()
-                .map(|record| (topic.to_owned(), record))
-                .collect(),
-            None,
-        )
+        self.commit(records.into_iter().map(|record| (topic.to_owned(), record)).collect(), None)
     }
 
     fn exclusive(&self, name: &str) -> Result<Box<dyn ExclusiveAppender>, JournalError> {
         let mut holders = self.shared.holders.lock().unwrap_or_else(PoisonError::into_inner);
         let holder = holders.entry(name.to_owned()).or_default();
         *holder += 1;
-        let writer = self
-            .writer
-            .as_ref()
-            .expect("the writer lives as long as the journal");
+        let writer = self.writer.as_ref().expect("the writer lives as long as the journal");
         let holder = (name.to_owned(), *holder);
         Ok(Box::new(EmbeddedAppender {
             shared: Arc::clone(&self.shared),
@@ -345,18 +286,12 @@ impl Journal for EmbeddedJournal {
 
     fn read(&self, topic: &str, starts: &BTreeMap<u32, u64>) -> Result<Box<dyn Reader>, JournalError> {
         let topic = self.shared.topic(topic)?;
-        Ok(Box::new(EmbeddedReader::new(
-            Arc::clone(&self.shared),
-            topic,
-            starts.clone(),
-        )))
+        Ok(Box::new(EmbeddedReader::new(Arc::clone(&self.shared), topic, starts.clone())))
     }
 
     fn join(&self, _group: &str, topic: &str) -> Result<Box<dyn Membership>, JournalError> {
         let partitions = u32::try_from(self.shared.topic(topic)?.ends.len()).expect("partitions are few");
-        Ok(Box::new(WholeTopic {
-            news: Some((0..partitions).collect()),
-        }))
+        Ok(Box::new(WholeTopic { news: Some((0..partitions).collect()) }))
     }
 }
 
@@ -368,10 +303,8 @@ struct EmbeddedAppender {
 
 impl ExclusiveAppender for EmbeddedAppender {
     fn append_all(&mut self, records: Vec<(String, NewRecord)>) -> Result<(), JournalError> {
-        let writer = self
-            .writer
-            .upgrade()
-            .ok_or_else(|| JournalError::Fenced("the journal is closed".into()))?;
+        let writer =
+            self.writer.upgrade().ok_or_else(|| JournalError::Fenced("the journal is closed".into()))?;
         submit(&writer, &self.shared, records, Some(self.holder.clone())).map(drop)
     }
 }
@@ -396,15 +329,10 @@ impl Membership for WholeTopic {
 fn wait_for_commit(shared: &Shared, seen: u64, deadline: Instant) {
     let mut commits = shared.commits.lock().unwrap_or_else(PoisonError::into_inner);
     while *commits == seen {
-        let Some(left) = deadline
-            .checked_duration_since(Instant::now())
-            .filter(|left| !left.is_zero())
+        let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         else {
             return;
         };
-        (commits, _) = shared
-            .committed
-            .wait_timeout(commits, left)
-            .unwrap_or_else(PoisonError::into_inner);
+        (commits, _) = shared.committed.wait_timeout(commits, left).unwrap_or_else(PoisonError::into_inner);
     }
 }

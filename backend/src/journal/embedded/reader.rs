@@ -20,12 +20,7 @@ pub(super) struct EmbeddedReader {
 
 impl EmbeddedReader {
     pub(super) fn new(shared: Arc<Shared>, topic: Arc<Topic>, next: BTreeMap<u32, u64>) -> Self {
-        Self {
-            shared,
-            topic,
-            next,
-            turn: 0,
-        }
+        Self { shared, topic, next, turn: 0 }
     }
 
     fn fill(&mut self, batch: &mut Batch) -> Result<(), JournalError> {
@@ -42,10 +37,7 @@ impl EmbeddedReader {
     }
 
     fn fill_from(&mut self, partition: u32, batch: &mut Batch) -> Result<(), JournalError> {
-        let next = self
-            .next
-            .get_mut(&partition)
-            .expect("only partitions that are read are asked for");
+        let next = self.next.get_mut(&partition).expect("only partitions that are read are asked for");
         let end = self.topic.end(partition);
         if *next >= end {
             batch.ends.insert(partition);

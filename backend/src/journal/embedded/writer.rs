@@ -102,44 +102,29 @@ impl<'a> Commit<'a> {
     }
 
     fn add_all(&mut self, records: &[(String, NewRecord)]) -> Answer {
-        records
-            .iter()
-            .map(|(topic, record)| self.add(&Arc::clone(&self.topics[topic]), record))
-            .collect()
+        records.iter().map(|(topic, record)| self.add(&Arc::clone(&self.topics[topic]), record)).collect()
     }
 
     fn add(&mut self, topic: &Topic, record: &NewRecord) -> Result<Position, JournalError> {
         let partition = topic.partition_of(record.key.as_deref());
-        let end = self
-            .ends
-            .entry((topic.name.clone(), partition))
-            .or_insert_with(|| topic.end(partition));
+        let end = self.ends.entry((topic.name.clone(), partition)).or_insert_with(|| topic.end(partition));
         let offset = *end;
         *end += 1;
         let place = key(partition, offset);
         let stored = Stored {
             timestamp_ms: self.now_ms,
             key: record.key.as_deref(),
-            headers: record
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_slice()))
-                .collect(),
+            headers: record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect(),
             value: &record.value,
         };
         let bytes =
             postcard::to_stdvec(&stored).expect("writing to memory can't fail, and every field has a length");
         self.bytes += bytes.len();
         if let (Some(places), Some(record_key)) = (&topic.places, &record.key) {
-            let older = match self
-                .places
-                .insert((topic.name.clone(), record_key.clone()), place)
-            {
+            let older = match self.places.insert((topic.name.clone(), record_key.clone()), place) {
                 Some(older) => Some(older.to_vec()),
                 None => {
-                    let stored = places
-                        .get(record_key)
-                        .map_err(|error| self.shared.failed(&error))?;
+                    let stored = places.get(record_key).map_err(|error| self.shared.failed(&error))?;
                     stored.map(|place| place.to_vec())
                 }
             };

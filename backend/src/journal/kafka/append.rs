@@ -55,10 +55,8 @@ impl ProducerContext for Deliveries {
         match result {
             Ok(message) => {
                 let offset = u64::try_from(message.offset()).unwrap_or(0);
-                state.positions[ticket.number] = Some(Position {
-                    partition: unsigned(message.partition()),
-                    offset,
-                });
+                state.positions[ticket.number] =
+                    Some(Position { partition: unsigned(message.partition()), offset });
             }
             Err((error, _)) => state.error = Some(error.clone()),
         }
@@ -99,10 +97,7 @@ impl KafkaProducer {
             ("message.timeout.ms", DELIVERY_TIMEOUT_MS),
             ("queue.buffering.max.messages", "500000"),
         ]);
-        config
-            .create_with_context(Deliveries)
-            .map(Self)
-            .map_err(|error| setup(&error))
+        config.create_with_context(Deliveries).map(Self).map_err(|error| setup(&error))
     }
 
     pub(super) fn append(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Position>, JournalError> {
@@ -118,10 +113,7 @@ impl KafkaProducer {
             changed: Condvar::new(),
         });
         for (number, record) in records.iter().enumerate() {
-            let ticket = Box::new(Ticket {
-                number,
-                parcel: Arc::clone(&parcel),
-            });
+            let ticket = Box::new(Ticket { number, parcel: Arc::clone(&parcel) });
             let record = with_content(BaseRecord::with_opaque_to(topic, ticket), record);
             self.send(record).map_err(|error| unavailable(&error))?;
         }
@@ -154,10 +146,7 @@ fn with_content<'a, D: rdkafka::util::IntoOpaque>(
         let headers = OwnedHeaders::new_with_capacity(record.headers.len());
         let all = record.headers.iter();
         to = to.headers(all.fold(headers, |headers, (name, value)| {
-            headers.insert(Header {
-                key: name,
-                value: Some(value),
-            })
+            headers.insert(Header { key: name, value: Some(value) })
         }));
     }
     to
@@ -178,18 +167,14 @@ impl KafkaAppender {
             ("transaction.timeout.ms", "10000"),
         ]);
         let producer: ThreadedProducer<_> = config.create().map_err(|error| setup(&error))?;
-        producer
-            .init_transactions(ASK_TIMEOUT)
-            .map_err(|error| classify(&error))?;
+        producer.init_transactions(ASK_TIMEOUT).map_err(|error| classify(&error))?;
         Ok(Self(producer))
     }
 
     fn transaction(&self, records: &[(String, NewRecord)]) -> Result<(), KafkaError> {
         self.0.begin_transaction()?;
         for (topic, record) in records {
-            self.0
-                .send(with_content(BaseRecord::to(topic), record))
-                .map_err(|(error, _)| error)?;
+            self.0.send(with_content(BaseRecord::to(topic), record)).map_err(|(error, _)| error)?;
         }
         self.0.flush(ASK_TIMEOUT)?;
         self.0.commit_transaction(ASK_TIMEOUT)
@@ -213,9 +198,5 @@ fn classify(error: &KafkaError) -> JournalError {
                 | RDKafkaErrorCode::InvalidProducerIdMapping
         )
     );
-    if fenced {
-        JournalError::Fenced(error.to_string())
-    } else {
-        unavailable(error)
-    }
+    if fenced { JournalError::Fenced(error.to_string()) } else { unavailable(error) }
 }

@@ -71,15 +71,10 @@ impl KafkaMembership {
             ("fetch.message.max.bytes", "1024"),
             ("topic.metadata.refresh.interval.ms", "10000"),
         ]);
-        let consumer: BaseConsumer<Assignment> = config
-            .create_with_context(Assignment::default())
-            .map_err(|error| setup(&error))?;
+        let consumer: BaseConsumer<Assignment> =
+            config.create_with_context(Assignment::default()).map_err(|error| setup(&error))?;
         consumer.subscribe(&[topic]).map_err(|error| setup(&error))?;
-        Ok(Self {
-            consumer,
-            topic: topic.to_owned(),
-            told: None,
-        })
+        Ok(Self { consumer, topic: topic.to_owned(), told: None })
     }
 }
 
@@ -88,19 +83,10 @@ impl Membership for KafkaMembership {
         let deadline = Instant::now() + wait;
         loop {
             // A record that slipped in before the pause is of no interest here.
-            if let Some(Err(error)) = self
-                .consumer
-                .poll(deadline.saturating_duration_since(Instant::now()))
-            {
+            if let Some(Err(error)) = self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
                 return Err(unavailable(&error));
             }
-            let ours = self
-                .consumer
-                .context()
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
+            let ours = self.consumer.context().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if ours.is_some() && ours != self.told {
                 self.told.clone_from(&ours);
                 return Ok(ours);

@@ -57,27 +57,16 @@ impl KafkaJournal {
             .client(&[("group.id", "tallyboard-inquirer")])
             .create()
             .map_err(|error| setup(&error))?;
-        Ok(Self {
-            settings,
-            producer,
-            inquirer,
-        })
+        Ok(Self { settings, producer, inquirer })
     }
 
     fn partitions(&self, topic: &str) -> Result<u32, JournalError> {
-        let metadata = self
-            .inquirer
-            .fetch_metadata(Some(topic), ASK_TIMEOUT)
-            .map_err(|error| unavailable(&error))?;
-        let found = metadata
-            .topics()
-            .iter()
-            .find(|found| found.name() == topic && found.error().is_none());
+        let metadata =
+            self.inquirer.fetch_metadata(Some(topic), ASK_TIMEOUT).map_err(|error| unavailable(&error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
         let count = found.map_or(0, |found| found.partitions().len());
         if count == 0 {
-            return Err(JournalError::Unavailable(format!(
-                "the brokers don't know the topic {topic}"
-            )));
+            return Err(JournalError::Unavailable(format!("the brokers don't know the topic {topic}")));
         }
         Ok(u32::try_from(count).expect("partitions are few"))
     }
@@ -125,9 +114,7 @@ impl Journal for KafkaJournal {
     fn bounds(&self, topic: &str) -> Result<BTreeMap<u32, Range<u64>>, JournalError> {
         (0..self.partitions(topic)?)
             .map(|partition| {
-                let marks = self
-                    .inquirer
-                    .fetch_watermarks(topic, signed(partition), ASK_TIMEOUT);
+                let marks = self.inquirer.fetch_watermarks(topic, signed(partition), ASK_TIMEOUT);
                 let (low, high) = marks.map_err(|error| unavailable(&error))?;
                 let offset = |mark: i64| u64::try_from(mark).unwrap_or(0);
                 Ok((partition, offset(low)..offset(high)))

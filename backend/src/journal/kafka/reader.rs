@@ -6,8 +6,8 @@ use std::{
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    ClientContext, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers, Message},
 };
@@ -16,11 +16,25 @@ use super::{KafkaSettings, setup, signed, unavailable, unsigned};
 use crate::journal::{Batch, JournalError, Position, ReadRecord, Reader, SIMULATION_HEADER};
 
 pub(super) struct KafkaReader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Events>,
     topic: String,
     /// An error that came behind records; those are handed out first.
     pending: Option<JournalError>,
 }
+
+/// What librdkafka tells besides records.
+struct Events;
+
+impl ClientContext for Events {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is news, not an error, and comes thousands of times a second.
+        if !matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
+            tracing::warn!(%error, reason, "a reader's connection");
+        }
+    }
+}
+
+impl ConsumerContext for Events {}
 
 impl KafkaReader {
     pub(super) fn new(
@@ -41,36 +55,25 @@ impl KafkaReader {
             // Per client, not per partition: bounds the memory of what is fetched ahead.
             ("queued.max.messages.kbytes", "65536"),
         ]);
-        let consumer: BaseConsumer = config.create().map_err(|error| setup(&error))?;
+        let consumer: BaseConsumer<Events> =
+            config.create_with_context(Events).map_err(|error| setup(&error))?;
         let mut places = TopicPartitionList::with_capacity(starts.len());
         for (partition, offset) in starts {
             let offset = Offset::Offset(i64::try_from(*offset).expect("offsets are 63 bits"));
-            places
-                .add_partition_offset(topic, signed(*partition), offset)
-                .map_err(|error| setup(&error))?;
+            places.add_partition_offset(topic, signed(*partition), offset).map_err(|error| setup(&error))?;
         }
         consumer.assign(&places).map_err(|error| setup(&error))?;
-        Ok(Self {
-            consumer,
-            topic: topic.to_owned(),
-            pending: None,
-        })
+        Ok(Self { consumer, topic: topic.to_owned(), pending: None })
     }
 
     fn failed(&self, error: &KafkaError) -> JournalError {
-        let gone = [
-            RDKafkaErrorCode::OffsetOutOfRange,
-            RDKafkaErrorCode::AutoOffsetReset,
-        ];
+        let gone = [RDKafkaErrorCode::OffsetOutOfRange, RDKafkaErrorCode::AutoOffsetReset];
         match error.rdkafka_error_code() {
             Some(code) if gone.contains(&code) => {
                 let position = self.consumer.position().ok();
                 let place = position.as_ref().and_then(|list| {
                     list.elements().into_iter().next().map(|element| {
-                        (
-                            unsigned(element.partition()),
-                            element.offset().to_raw().unwrap_or(-1),
-                        )
+                        (unsigned(element.partition()), element.offset().to_raw().unwrap_or(-1))
                     })
                 });
                 let (partition, offset) = place.unwrap_or((0, 0));
@@ -87,9 +90,8 @@ impl KafkaReader {
 }
 
 fn push(batch: &mut Batch, message: &BorrowedMessage<'_>) {
-    let simulated = message
-        .headers()
-        .is_some_and(|headers| headers.iter().any(|header| header.key == SIMULATION_HEADER));
+    let simulated =
+        message.headers().is_some_and(|headers| headers.iter().any(|header| header.key == SIMULATION_HEADER));
     batch.push(&ReadRecord {
         position: Position {
             partition: unsigned(message.partition()),

@@ -22,9 +22,7 @@ pub(super) fn ensure(settings: &KafkaSettings, specs: &[TopicSpec]) -> Result<Ve
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new()
-        .request_timeout(Some(ASK_TIMEOUT))
-        .operation_timeout(Some(ASK_TIMEOUT))
+    AdminOptions::new().request_timeout(Some(ASK_TIMEOUT)).operation_timeout(Some(ASK_TIMEOUT))
 }
 
 async fn create(admin: &AdminClient<DefaultClientContext>, specs: &[TopicSpec]) -> Result<(), JournalError> {
@@ -37,24 +35,16 @@ async fn create(admin: &AdminClient<DefaultClientContext>, specs: &[TopicSpec]) 
                 Cleanup::Keep => topic.set("cleanup.policy", "delete").set("retention.ms", "-1"),
                 Cleanup::Compact => topic.set("cleanup.policy", "compact"),
             };
-            spec.settings
-                .iter()
-                .fold(topic, |topic, (name, value)| topic.set(name, value))
+            spec.settings.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
         .collect();
-    let outcomes = admin
-        .create_topics(&topics, &options())
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let outcomes = admin.create_topics(&topics, &options()).await.map_err(|error| unavailable(&error))?;
     for outcome in outcomes {
         match outcome {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => {
                 let error = KafkaError::AdminOp(code);
-                return Err(JournalError::Unfit {
-                    topic,
-                    why: format!("it can't be created: {error}"),
-                });
+                return Err(JournalError::Unfit { topic, why: format!("it can't be created: {error}") });
             }
         }
     }
@@ -65,14 +55,9 @@ async fn check(
     admin: &AdminClient<DefaultClientContext>,
     specs: &[TopicSpec],
 ) -> Result<Vec<String>, JournalError> {
-    let resources: Vec<_> = specs
-        .iter()
-        .map(|spec| ResourceSpecifier::Topic(&spec.name))
-        .collect();
-    let described = admin
-        .describe_configs(&resources, &options())
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let resources: Vec<_> = specs.iter().map(|spec| ResourceSpecifier::Topic(&spec.name)).collect();
+    let described =
+        admin.describe_configs(&resources, &options()).await.map_err(|error| unavailable(&error))?;
     let mut warnings = Vec::new();
     for (spec, resource) in specs.iter().zip(described) {
         let resource = resource.map_err(|code| unavailable(&KafkaError::AdminOp(code)))?;
@@ -83,12 +68,7 @@ async fn check(
 
 /// A sentence where the topic is odd, an error where it can't serve.
 fn fitness(spec: &TopicSpec, resource: &ConfigResource) -> Result<Option<String>, JournalError> {
-    let setting = |name| {
-        resource
-            .get(name)
-            .and_then(|entry| entry.value.as_deref())
-            .unwrap_or_default()
-    };
+    let setting = |name| resource.get(name).and_then(|entry| entry.value.as_deref()).unwrap_or_default();
     let compacted = setting("cleanup.policy").contains("compact");
     match spec.cleanup {
         Cleanup::Keep if compacted => Err(JournalError::Unfit {

@@ -41,11 +41,7 @@ impl Counter {
     /// A counter of a partition, to be fed from its first offset; it tells at most once per `interval_ms`.
     #[must_use]
     pub fn new(election: &Election, partition: u32, key: FingerprintKey, interval_ms: i64) -> Self {
-        Self {
-            fold: Fold::new(election, partition, key),
-            interval_ms,
-            told: None,
-        }
+        Self { fold: Fold::new(election, partition, key), interval_ms, told: None }
     }
 
     /// The offset of the record that is counted next.
@@ -79,11 +75,7 @@ impl Counter {
         }
         let bytes = self.fold.tally().encode();
         let intervals = i64::try_from(bytes.len() / BYTES_PER_INTERVAL).expect("a tally fits in memory") + 1;
-        self.told = Some(Told {
-            next_offset,
-            at_ms: now_ms,
-            due_ms: now_ms + self.interval_ms * intervals,
-        });
+        self.told = Some(Told { next_offset, at_ms: now_ms, due_ms: now_ms + self.interval_ms * intervals });
         Some(bytes)
     }
 }

@@ -58,22 +58,12 @@ pub fn run(journal: &dyn Journal, settings: &CounterSettings, stop: &Stop) -> Re
             // One assignment is under way at a time; a worker looks for the next within a read.
             let (share_tx, share_rx) = mpsc::sync_channel(1);
             shares.push(share_tx);
-            let worker = Worker {
-                journal,
-                settings,
-                outbox: &outbox,
-                progress: &progress,
-                key,
-            };
+            let worker = Worker { journal, settings, outbox: &outbox, progress: &progress, key };
             workers.push(scope.spawn(move || stopping(stop, worker.run(&share_rx, stop))));
         }
         let mut result = stopping(stop, share_out(journal, settings, &shares, &progress, stop));
         for thread in workers.into_iter().chain([teller]) {
-            result = result.and(
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
+            result = result.and(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         result
     })
@@ -102,11 +92,8 @@ fn share_out(
             Ok(Some(ours)) => {
                 tracing::info!(partitions = ?ours, "counting partitions");
                 for (number, worker) in workers.iter().enumerate() {
-                    let share = ours
-                        .iter()
-                        .copied()
-                        .filter(|p| *p as usize % workers.len() == number)
-                        .collect();
+                    let share =
+                        ours.iter().copied().filter(|p| *p as usize % workers.len() == number).collect();
                     if worker.send(share).is_err() {
                         // The worker has failed and raised the flag; its error is told by its thread.
                         return Ok(());
@@ -204,9 +191,8 @@ impl Worker<'_> {
                             });
                         }
                     }
-                    let starts = counters
-                        .iter()
-                        .map(|(partition, counter)| (*partition, counter.next_offset()));
+                    let starts =
+                        counters.iter().map(|(partition, counter)| (*partition, counter.next_offset()));
                     return self.journal.read(topic, &starts.collect()).map(Some);
                 }
                 Err(error) if error.is_transient() => {
@@ -257,10 +243,7 @@ struct Outbox {
 
 impl Outbox {
     fn put(&self, partition: u32, tally: Vec<u8>) {
-        self.newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(partition, tally);
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, tally);
         self.changed.notify_one();
     }
 
@@ -289,9 +272,8 @@ fn tell(journal: &dyn Journal, topic: &str, outbox: &Outbox, stop: &Stop) -> Res
         if tallies.is_empty() {
             continue;
         }
-        let records = tallies
-            .iter()
-            .map(|(partition, tally)| NewRecord::new(partition.to_string(), tally.as_slice()));
+        let records =
+            tallies.iter().map(|(partition, tally)| NewRecord::new(partition.to_string(), tally.as_slice()));
         match journal.append(topic, records.collect()) {
             Ok(_) => {}
             Err(error) if error.is_transient() => {

@@ -62,10 +62,7 @@ impl Publisher {
         let published = self.current.iter().flat_map(|results| &results.inputs);
         published
             .map(|(partition, needed)| {
-                let counted = self
-                    .tallies
-                    .get(&partition.0)
-                    .map_or(0, |tally| tally.next_offset);
+                let counted = self.tallies.get(&partition.0).map_or(0, |tally| tally.next_offset);
                 (*partition, counted, *needed)
             })
             .find(|(_, counted, needed)| counted < needed)
@@ -77,26 +74,16 @@ impl Publisher {
         // Milliseconds are what readers are promised.
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         // Should the clock have been set back, time stands still in the results.
-        let as_of = self
-            .current
-            .as_ref()
-            .map_or(now, |results| results.as_of.max(now));
-        let turned = self
-            .current
-            .as_ref()
-            .is_none_or(|results| results.status != status(&self.election, as_of));
+        let as_of = self.current.as_ref().map_or(now, |results| results.as_of.max(now));
+        let turned =
+            self.current.as_ref().is_none_or(|results| results.status != status(&self.election, as_of));
         if !(self.changed || turned) || now.as_millisecond() < self.due_ms || self.behind().is_some() {
             return None;
         }
         let version = self.current.as_ref().map_or(0, |results| results.version) + 1;
         let results = merge(&self.election, self.tallies.values(), version, as_of);
         let as_snapshot = self.deltas >= SNAPSHOT_EVERY;
-        Some(Publication::new(
-            &self.election,
-            self.current.as_ref(),
-            results,
-            as_snapshot,
-        ))
+        Some(Publication::new(&self.election, self.current.as_ref(), results, as_snapshot))
     }
 
     /// Takes note that the publication, the last that [`Publisher::tick`] gave, is durable.
@@ -137,11 +124,7 @@ mod tests {
             definition_hash: election.definition_hash.clone(),
             partition,
             next_offset,
-            cells: vec![Cell {
-                candidate: partition % 5,
-                location: 0,
-                votes: next_offset,
-            }],
+            cells: vec![Cell { candidate: partition % 5, location: 0, votes: next_offset }],
             rejected: BTreeMap::new(),
             late: 0,
             watermark_ms: None,
@@ -152,11 +135,7 @@ mod tests {
     fn publish(publisher: &mut Publisher, now_ms: i64) -> Option<(u64, u64, bool)> {
         let publication = publisher.tick(time(now_ms))?;
         let snapshot = matches!(publication.record, PublicationRecord::Snapshot { .. });
-        let seen = (
-            publication.results.version,
-            publication.results.totals.votes,
-            snapshot,
-        );
+        let seen = (publication.results.version, publication.results.totals.votes, snapshot);
         publisher.published(publication, time(now_ms));
         Some(seen)
     }
@@ -191,16 +170,9 @@ mod tests {
     fn foreign_and_impossible_tallies_are_passed_over() {
         let election = election::demo();
         let mut publisher = Publisher::resume(election.clone(), None, 0);
+        publisher.tally(PartitionTally { definition_hash: "other".into(), ..tally(&election, 0, 3) });
         publisher.tally(PartitionTally {
-            definition_hash: "other".into(),
-            ..tally(&election, 0, 3)
-        });
-        publisher.tally(PartitionTally {
-            cells: vec![Cell {
-                candidate: 5,
-                location: 0,
-                votes: 1,
-            }],
+            cells: vec![Cell { candidate: 5, location: 0, votes: 1 }],
             ..tally(&election, 0, 3)
         });
         publisher.tally(PartitionTally {
@@ -234,16 +206,10 @@ mod tests {
         let mut first = Publisher::resume(old.clone(), None, 0);
         let told = crate::tally::Discovered {
             contests: vec!["election".into()],
-            candidates: vec![crate::tally::DiscoveredCandidate {
-                id: "x".into(),
-                ..Default::default()
-            }],
+            candidates: vec![crate::tally::DiscoveredCandidate { id: "x".into(), ..Default::default() }],
             locations: vec!["p".into()],
         };
-        first.tally(PartitionTally {
-            discovered: Some(told),
-            ..tally(&old, 0, 30)
-        });
+        first.tally(PartitionTally { discovered: Some(told), ..tally(&old, 0, 30) });
         assert_eq!(publish(&mut first, 0), Some((1, 30, true)));
         let mut second = Publisher::resume(new.clone(), first.current().cloned(), 0);
         second.tally(tally(&new, 0, 29));

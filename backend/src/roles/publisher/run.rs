@@ -92,12 +92,7 @@ impl<'a> Office<'a> {
         let reader = journal.read(tallies, &BTreeMap::from([(0, first)]))?;
         let interval = i64::try_from(settings.publish_interval.as_millis()).unwrap_or(i64::MAX);
         let publisher = Publisher::resume((*settings.election).clone(), last, interval);
-        Ok(Self {
-            settings,
-            publisher,
-            appender,
-            reader,
-        })
+        Ok(Self { settings, publisher, appender, reader })
     }
 
     /// Publishes until stopped or until the partition is somebody else's: then the answer is false.
@@ -110,7 +105,7 @@ impl<'a> Office<'a> {
                 Ok(_) => {}
                 // Whether we are still a member is unknown; the exclusive name decides who publishes.
                 Err(error) if error.is_transient() => {
-                    tracing::debug!(%error, "the publishers' group can't be reached")
+                    tracing::debug!(%error, "the publishers' group can't be reached");
                 }
                 Err(error) => return Err(error),
             }
@@ -118,7 +113,9 @@ impl<'a> Office<'a> {
             for record in batch.iter() {
                 match PartitionTally::decode(record.value) {
                     Ok(tally) => self.publisher.tally(tally),
-                    Err(error) => tracing::warn!(%error, offset = record.position.offset, "not a tally"),
+                    Err(error) => {
+                        tracing::warn!(%error, offset = record.position.offset, "not a tally");
+                    }
                 }
             }
             if let ControlFlow::Continue(()) = self.publish()? {
@@ -139,8 +136,7 @@ impl<'a> Office<'a> {
             return Ok(ControlFlow::Break(()));
         };
         let started = Instant::now();
-        self.appender
-            .append_all(publication.records(&self.settings.topics))?;
+        self.appender.append_all(publication.records(&self.settings.topics))?;
         metrics::histogram!("tallyboard_publish_seconds").record(started.elapsed().as_secs_f64());
         record_metrics(&publication.results);
         self.publisher.published(publication, Timestamp::now());
@@ -165,21 +161,15 @@ fn last_results(journal: &dyn Journal, topic: &str) -> Result<Option<Results>, J
     loop {
         let start = bounds.end.saturating_sub(reach).max(bounds.start);
         let mut last: Option<Results> = None;
-        read_to_end(journal, topic, 0, start, |record| {
-            match serde_json::from_slice(record.value) {
-                Ok(PublicationRecord::Snapshot { results, .. }) => last = Some(*results),
-                Ok(PublicationRecord::Delta { update }) => {
-                    if let Some(Err(gap)) = last.as_mut().map(|last| last.apply(&update)) {
-                        tracing::warn!(
-                            ?gap,
-                            offset = record.position.offset,
-                            "a publication doesn't follow"
-                        );
-                    }
+        read_to_end(journal, topic, 0, start, |record| match serde_json::from_slice(record.value) {
+            Ok(PublicationRecord::Snapshot { results, .. }) => last = Some(*results),
+            Ok(PublicationRecord::Delta { update }) => {
+                if let Some(Err(gap)) = last.as_mut().map(|last| last.apply(&update)) {
+                    tracing::warn!(?gap, offset = record.position.offset, "a publication doesn't follow");
                 }
-                Err(error) => {
-                    tracing::warn!(%error, offset = record.position.offset, "not a publication");
-                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, offset = record.position.offset, "not a publication");
             }
         })?;
         if last.is_some() || start == bounds.start {

@@ -64,13 +64,7 @@ impl Shown {
     /// A version, not encoded yet.
     #[must_use]
     pub fn new(election: Arc<Election>, results: Option<Results>, history: Arc<[HistoryPoint]>) -> Self {
-        Self {
-            election,
-            results,
-            history,
-            welcome: OnceLock::new(),
-            body: OnceLock::new(),
-        }
+        Self { election, results, history, welcome: OnceLock::new(), body: OnceLock::new() }
     }
 
     /// The version; 0 before the first publication.
@@ -106,9 +100,7 @@ impl Shown {
 /// # Panics
 /// Never: messages have only text keys.
 pub(super) fn json(message: &ServerMessage) -> Bytes {
-    serde_json::to_vec(message)
-        .expect("messages have only text keys")
-        .into()
+    serde_json::to_vec(message).expect("messages have only text keys").into()
 }
 
 impl Feed {
@@ -157,10 +149,6 @@ impl Feed {
     pub fn subscribe(&self) -> Subscription {
         // The frames first: a version that is shown in between comes as both, and is told apart by its number.
         let frames = self.frames.subscribe();
-        Subscription {
-            frames,
-            shown: self.shown.subscribe(),
-            status: self.status.subscribe(),
-        }
+        Subscription { frames, shown: self.shown.subscribe(), status: self.status.subscribe() }
     }
 }

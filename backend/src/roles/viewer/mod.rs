@@ -47,11 +47,7 @@ impl Viewer {
     /// A viewer that has seen nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            published: None,
-            shown: None,
-            history: History::default(),
-        }
+        Self { published: None, shown: None, history: History::default() }
     }
 
     /// Takes a publication; [`None`] where it tells nothing new.
@@ -61,11 +57,7 @@ impl Viewer {
     pub fn publication(&mut self, record: PublicationRecord) -> Result<Option<Change>, Gap> {
         let (election, results) = match record {
             PublicationRecord::Snapshot { election, results } => {
-                if self
-                    .published
-                    .as_ref()
-                    .is_some_and(|(_, known)| results.version <= known.version)
-                {
+                if self.published.as_ref().is_some_and(|(_, known)| results.version <= known.version) {
                     return Ok(None);
                 }
                 (*election, *results)
@@ -88,10 +80,7 @@ impl Viewer {
             }
         };
         let shown = disclose(&election, results.clone());
-        let step = self
-            .shown
-            .as_ref()
-            .and_then(|before| Update::between(before, &shown));
+        let step = self.shown.as_ref().and_then(|before| Update::between(before, &shown));
         self.history.add(&shown);
         self.published = Some((election.clone(), results));
         self.shown = Some(shown.clone());
@@ -122,10 +111,7 @@ struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self {
-            points: Arc::from([]),
-            step_ms: HISTORY_STEP_MS,
-        }
+        Self { points: Arc::from([]), step_ms: HISTORY_STEP_MS }
     }
 }
 
@@ -170,9 +156,7 @@ mod tests {
 
     fn delta(from: u64, to: u64) -> PublicationRecord {
         let update = Update::between(&results(from, 0), &results(to, 1)).unwrap();
-        PublicationRecord::Delta {
-            update: Box::new(update),
-        }
+        PublicationRecord::Delta { update: Box::new(update) }
     }
 
     fn version(change: Option<Change>) -> Option<(u64, bool)> {
@@ -200,9 +184,7 @@ mod tests {
     fn history_is_bounded_and_evenly_spaced() {
         let mut viewer = Viewer::new();
         for second in 0..2000i64 {
-            viewer
-                .publication(snapshot(second.cast_unsigned() + 1, second))
-                .unwrap();
+            viewer.publication(snapshot(second.cast_unsigned() + 1, second)).unwrap();
         }
         let history = viewer.history();
         assert!(

@@ -116,15 +116,7 @@ fn show(feed: &Feed, viewer: &Viewer, change: Change) {
         Change::Step(update, results) => {
             let (previous, version) = (update.previous, update.version);
             let json = json(&ServerMessage::Update(Box::new(update)));
-            (
-                Frame::Step {
-                    previous,
-                    version,
-                    json,
-                },
-                Arc::clone(&feed.shown().election),
-                results,
-            )
+            (Frame::Step { previous, version, json }, Arc::clone(&feed.shown().election), results)
         }
     };
     feed.show(Shown::new(election, Some(results), viewer.history()), frame);
@@ -132,10 +124,7 @@ fn show(feed: &Feed, viewer: &Viewer, change: Change) {
 
 /// Tells everyone regularly how the count is doing, until stopped.
 pub fn pulse(journal: &dyn Journal, settings: &ViewerSettings, feed: &Feed, stop: &Stop) {
-    let mut pulse = Pulse {
-        newest: None,
-        unreachable_since: None,
-    };
+    let mut pulse = Pulse { newest: None, unreachable_since: None };
     let mut due = Instant::now();
     while !stop.is_raised() {
         if Instant::now() < due {
@@ -146,12 +135,9 @@ pub fn pulse(journal: &dyn Journal, settings: &ViewerSettings, feed: &Feed, stop
         let ends = journal.bounds(&settings.topics.votes).map_err(|error| {
             tracing::warn!(%error, "the votes topic can't be asked how long it is");
         });
-        let ends = ends.ok().map(|bounds| {
-            bounds
-                .into_iter()
-                .map(|(partition, bounds)| (partition, bounds.end))
-                .collect()
-        });
+        let ends = ends
+            .ok()
+            .map(|bounds| bounds.into_iter().map(|(partition, bounds)| (partition, bounds.end)).collect());
         let shown = feed.shown();
         feed.report(pulse.beat(Timestamp::now(), shown.results.as_ref(), ends.as_ref()));
     }
@@ -178,11 +164,7 @@ impl Pulse {
             _ => now,
         };
         self.newest = Some((shown, since));
-        self.unreachable_since = if ends.is_some() {
-            None
-        } else {
-            self.unreachable_since.or(Some(now))
-        };
+        self.unreachable_since = if ends.is_some() { None } else { self.unreachable_since.or(Some(now)) };
         let lag = ends.map(|ends| lag(results, ends));
         let silent = now.duration_since(since).unsigned_abs() >= STALE_AFTER;
         let stuck = (lag.is_some_and(|lag| lag > 0) && silent).then_some(since);
@@ -192,27 +174,16 @@ impl Pulse {
             Some(lag) if lag > 0 => FeedState::CatchingUp,
             _ => FeedState::Live,
         };
-        Status {
-            state,
-            now,
-            version,
-            lag,
-            stale_since,
-        }
+        Status { state, now, version, lag, stale_since }
     }
 }
 
 /// Records of the votes topic that aren't in the results.
 fn lag(results: Option<&Results>, ends: &BTreeMap<u32, u64>) -> u64 {
     let counted = |partition: &u32| {
-        results
-            .and_then(|results| results.inputs.get(&Partition(*partition)))
-            .copied()
-            .unwrap_or(0)
+        results.and_then(|results| results.inputs.get(&Partition(*partition))).copied().unwrap_or(0)
     };
-    ends.iter()
-        .map(|(partition, end)| end.saturating_sub(counted(partition)))
-        .sum()
+    ends.iter().map(|(partition, end)| end.saturating_sub(counted(partition))).sum()
 }
 
 #[cfg(test)]
@@ -221,64 +192,28 @@ mod tests {
     use crate::{election, tally::merge};
 
     fn results(version: u64, counted: u64) -> Results {
-        let mut results = merge(
-            &election::demo(),
-            std::iter::empty(),
-            version,
-            Timestamp::UNIX_EPOCH,
-        );
+        let mut results = merge(&election::demo(), std::iter::empty(), version, Timestamp::UNIX_EPOCH);
         results.inputs.insert(Partition(0), counted);
         results
     }
 
     #[test]
     fn figures_are_stale_when_votes_lie_uncounted_or_the_journal_is_away() {
-        let mut pulse = Pulse {
-            newest: None,
-            unreachable_since: None,
-        };
+        let mut pulse = Pulse { newest: None, unreachable_since: None };
         let second = |second| Timestamp::from_second(second).unwrap();
         let end = |end| Some(BTreeMap::from([(0u32, end)]));
         let mut beat = |at, results: Option<Results>, ends: Option<BTreeMap<u32, u64>>| {
             let status = pulse.beat(second(at), results.as_ref(), ends.as_ref());
-            (
-                status.state,
-                status.lag,
-                status.stale_since.map(|since| since.as_second()),
-            )
+            (status.state, status.lag, status.stale_since.map(|since| since.as_second()))
         };
         assert_eq!(beat(0, None, end(0)), (FeedState::Live, Some(0), None));
-        assert_eq!(
-            beat(2, Some(results(1, 5)), end(8)),
-            (FeedState::CatchingUp, Some(3), None)
-        );
-        assert_eq!(
-            beat(11, Some(results(1, 5)), end(8)),
-            (FeedState::CatchingUp, Some(3), None)
-        );
-        assert_eq!(
-            beat(12, Some(results(1, 5)), end(8)),
-            (FeedState::Stale, Some(3), Some(2))
-        );
-        assert_eq!(
-            beat(14, Some(results(2, 8)), end(8)),
-            (FeedState::Live, Some(0), None)
-        );
-        assert_eq!(
-            beat(60, Some(results(2, 8)), end(8)),
-            (FeedState::Live, Some(0), None)
-        );
-        assert_eq!(
-            beat(62, Some(results(2, 8)), None),
-            (FeedState::Stale, None, Some(62))
-        );
-        assert_eq!(
-            beat(64, Some(results(2, 8)), None),
-            (FeedState::Stale, None, Some(62))
-        );
-        assert_eq!(
-            beat(66, Some(results(2, 8)), end(8)),
-            (FeedState::Live, Some(0), None)
-        );
+        assert_eq!(beat(2, Some(results(1, 5)), end(8)), (FeedState::CatchingUp, Some(3), None));
+        assert_eq!(beat(11, Some(results(1, 5)), end(8)), (FeedState::CatchingUp, Some(3), None));
+        assert_eq!(beat(12, Some(results(1, 5)), end(8)), (FeedState::Stale, Some(3), Some(2)));
+        assert_eq!(beat(14, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
+        assert_eq!(beat(60, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
+        assert_eq!(beat(62, Some(results(2, 8)), None), (FeedState::Stale, None, Some(62)));
+        assert_eq!(beat(64, Some(results(2, 8)), None), (FeedState::Stale, None, Some(62)));
+        assert_eq!(beat(66, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
     }
 }
