@@ -24,6 +24,14 @@ test("a killed server is noticed, and its return too", async ({ dashboard, serve
     if (figure) new MutationObserver(note).observe(figure, { subtree: true, childList: true, characterData: true });
   });
   await server.run();
+  // What was counted and shown once is on disk: the server itself never says less again.
+  let again: number | undefined;
+  await expect(async () => {
+    const answer = await fetch(`${server.url}/api/v1/results`);
+    expect(answer.ok).toBe(true);
+    again = (await answer.json()).totals.votes;
+  }).toPass();
+  expect(again).toBeGreaterThanOrEqual(votes);
   await dashboard.expectState("live");
   await expect(dashboard.notCurrent).toHaveCount(0);
   await expect.poll(() => dashboard.votes(), { timeout: 30_000 }).toBeGreaterThan(votes);

@@ -1,4 +1,4 @@
-// The parts of ECharts that the dashboard draws with, as the global `echarts` that charming's binding calls.
+// The parts of ECharts that the dashboard draws with, as the global `echarts` that the dashboard calls.
 import * as core from "echarts/core";
 import { BarChart, LineChart, PieChart } from "echarts/charts";
 import { AriaComponent, GridComponent, TooltipComponent } from "echarts/components";

@@ -31,11 +31,8 @@ impl Context {
 /// The whole page.
 #[component]
 pub fn App() -> impl IntoView {
-    let context = Context {
-        feed: Feed::start(),
-        theme: Theme::follow(),
-        offset_minutes: reader_offset_minutes(),
-    };
+    let context =
+        Context { feed: Feed::start(), theme: Theme::follow(), offset_minutes: reader_offset_minutes() };
     provide_context(context);
     let board = context.feed.board;
     Effect::new(move |_| {

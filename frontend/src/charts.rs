@@ -1,15 +1,15 @@
-//! Charts on the page: the only place that touches charming's renderer and the handles of ECharts.
+//! Charts on the page: the only place that touches the handles of ECharts.
 //!
 //! A chart is initialized once its node is in the page, changed in place from then on, fitted to its node whenever
 //! that changes its size, and disposed of with its component. What it shows is a [`Drawing`], which the builders in
-//! the submodules make of plain data.
+//! the submodules make of plain data with charming's types. Charming's own renderer stays out: it would bring a second
+//! serializer of every type, and ECharts takes JSON as well.
 
 pub mod drawing;
 pub mod shares_donut;
 pub mod shares_line;
 pub mod votes_bar;
 
-use charming::{Chart, WasmRenderer};
 use leptos::{html, prelude::*};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::ResizeObserver;
@@ -18,8 +18,11 @@ use drawing::Drawing;
 
 #[wasm_bindgen]
 extern "C" {
-    /// An instance of ECharts, with the methods that charming's binding lacks.
+    /// An instance of ECharts.
     type Instance;
+
+    #[wasm_bindgen(catch, js_namespace = echarts)]
+    fn init(node: &web_sys::Element) -> Result<Instance, JsValue>;
 
     #[wasm_bindgen(method, js_name = setOption)]
     fn set_option(this: &Instance, option: &JsValue, how: &JsValue);
@@ -40,14 +43,13 @@ struct Mounted {
 }
 
 impl Mounted {
-    /// `None` where ECharts wasn't loaded or the node isn't in the page.
-    fn init(id: &str, node: &web_sys::Element) -> Option<Self> {
+    /// `None` where ECharts wasn't loaded or can't draw.
+    fn new(node: &web_sys::Element) -> Option<Self> {
         let loaded = js_sys::Reflect::has(&js_sys::global(), &"echarts".into()).unwrap_or(false);
         if !loaded {
             return None;
         }
-        let handle = WasmRenderer::new_opt(None, None).render(id, &Chart::new()).ok()?;
-        let instance: Instance = JsValue::from(handle).unchecked_into();
+        let instance = init(node).ok()?;
         let fitted = JsValue::from(&instance).unchecked_into::<Instance>();
         let on_resize = Closure::<dyn FnMut()>::new(move || fitted.resize());
         let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok();
@@ -96,7 +98,7 @@ pub fn EChart(
         drawing.with(|drawing| {
             mounted.update_value(|mounted| {
                 if mounted.is_none() {
-                    *mounted = Mounted::init(id, &element);
+                    *mounted = Mounted::new(&element);
                 }
                 match mounted {
                     Some(mounted) => mounted.draw(drawing),

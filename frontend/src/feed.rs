@@ -81,9 +81,7 @@ impl Feed {
             let wait_ms = backoff_ms(failures, js_sys::Math::random());
             let now_ms = js_sys::Date::now();
             self.now_ms.set(now_ms);
-            self.link.set(Link::Waiting {
-                retry_at_ms: now_ms + f64::from(wait_ms),
-            });
+            self.link.set(Link::Waiting { retry_at_ms: now_ms + f64::from(wait_ms) });
             TimeoutFuture::new(wait_ms).await;
         }
     }
@@ -109,8 +107,7 @@ impl Feed {
             welcomed |= matches!(message, ServerMessage::Welcome(_));
             let now_ms = js_sys::Date::now();
             let mut step = Step::Continue;
-            self.board
-                .update_untracked(|board| step = board.apply(message, now_ms));
+            self.board.update_untracked(|board| step = board.apply(message, now_ms));
             if welcomed && self.link.get_untracked() != Link::Open {
                 self.link.set(Link::Open);
             }
@@ -199,11 +196,7 @@ fn whole(milliseconds: f64) -> u32 {
 /// Where the socket is: beside this page, encrypted where the page is.
 fn address() -> Option<String> {
     let location = web_sys::window()?.location();
-    let scheme = if location.protocol().ok()? == "https:" {
-        "wss"
-    } else {
-        "ws"
-    };
+    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
     let path = location.pathname().ok()?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     Some(format!("{scheme}://{}{folder}/ws", location.host().ok()?))

@@ -35,13 +35,16 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// A share of 0 to 1 as percent with one decimal; a dash where it is unknown.
+/// A share of 0 to 1 as percent with one decimal; a dash where it is unknown. What isn't nothing isn't shown as nothing,
+/// and what isn't all isn't shown as all.
 #[must_use]
 pub fn percent(share: Option<f64>) -> String {
-    share.map_or_else(
-        || UNKNOWN.to_owned(),
-        |share| format!("{:.1}\u{202f}%", share * 100.0),
-    )
+    match share {
+        None => UNKNOWN.to_owned(),
+        Some(share) if share > 0.0 && share < 0.000_5 => "<0.1\u{202f}%".to_owned(),
+        Some(share) if share < 1.0 && share >= 0.999_5 => ">99.9\u{202f}%".to_owned(),
+        Some(share) => format!("{:.1}\u{202f}%", share * 100.0),
+    }
 }
 
 /// The time of day in the reader's zone: `20:15:02`.
@@ -70,21 +73,12 @@ pub fn day_and_time(time: Timestamp, offset_minutes: i32) -> String {
     ];
     let local = local(time, offset_minutes);
     let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
-    format!(
-        "{} {} {}, {:02}:{:02}",
-        local.day(),
-        MONTHS[month],
-        local.year(),
-        local.hour(),
-        local.minute()
-    )
+    format!("{} {} {}, {:02}:{:02}", local.day(), MONTHS[month], local.year(), local.hour(), local.minute())
 }
 
 fn local(time: Timestamp, offset_minutes: i32) -> DateTime {
     // Browsers know no offset beyond a day; one that does is shown as UTC rather than stopping the page.
-    Offset::from_seconds(offset_minutes * 60)
-        .unwrap_or(Offset::UTC)
-        .to_datetime(time)
+    Offset::from_seconds(offset_minutes * 60).unwrap_or(Offset::UTC).to_datetime(time)
 }
 
 /// The name of an offset from UTC: `UTC+5:30`.
@@ -120,11 +114,7 @@ pub fn initials(name: &str) -> String {
     let mut words = name.split_whitespace();
     let first = words.next().and_then(|word| word.chars().next());
     let last = words.next_back().and_then(|word| word.chars().next());
-    first
-        .into_iter()
-        .chain(last)
-        .flat_map(char::to_uppercase)
-        .collect()
+    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }
 
 /// The part of a name that labels a chart: the last word, cut where it is long.
@@ -146,10 +136,7 @@ pub fn label(text: &str) -> String {
 /// The beginning and the end of a hash, enough to compare by eye.
 #[must_use]
 pub fn short_hash(hash: &str) -> String {
-    match (
-        hash.get(..4),
-        hash.len().checked_sub(4).and_then(|end| hash.get(end..)),
-    ) {
+    match (hash.get(..4), hash.len().checked_sub(4).and_then(|end| hash.get(end..))) {
         (Some(start), Some(end)) if hash.len() > 12 => format!("{start}…{end}"),
         _ => hash.to_owned(),
     }
@@ -182,6 +169,9 @@ mod tests {
         assert_eq!(percent(None), "—");
         assert_eq!(percent(Some(0.0)), "0.0\u{202f}%");
         assert_eq!(percent(Some(0.58714)), "58.7\u{202f}%");
+        assert_eq!(percent(Some(0.000_49)), "<0.1\u{202f}%");
+        assert_eq!(percent(Some(0.999_6)), ">99.9\u{202f}%");
+        assert_eq!(percent(Some(1.0)), "100.0\u{202f}%");
     }
 
     #[test]

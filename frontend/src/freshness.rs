@@ -75,10 +75,7 @@ impl Freshness {
             Link::Waiting { retry_at_ms } => Some(whole_seconds(retry_at_ms - now_ms)),
         };
         match (board.received_ms, link) {
-            (Some(received_ms), _) => Self::Lost {
-                since: moment(received_ms),
-                retry_in_s,
-            },
+            (Some(received_ms), _) => Self::Lost { since: moment(received_ms), retry_in_s },
             (None, Link::Connecting) => Self::Connecting,
             (None, _) => Self::Unreachable { retry_in_s },
         }
@@ -86,21 +83,17 @@ impl Freshness {
 
     fn assess_open(board: &Board, now_ms: f64) -> Self {
         if board.feed_state() == Some(FeedState::Stale) {
-            return Self::Stale {
-                since: board.status.as_ref().and_then(|status| status.stale_since),
-            };
+            return Self::Stale { since: board.status.as_ref().and_then(|status| status.stale_since) };
         }
         if let Some(since_ms) = board.behind_since_ms
             && now_ms - since_ms > BEHIND_GRACE_MS
         {
-            return Self::Behind {
-                since: moment(since_ms),
-            };
+            return Self::Behind { since: moment(since_ms) };
         }
         match board.feed_state() {
-            Some(FeedState::CatchingUp) => Self::CatchingUp {
-                lag: board.status.as_ref().and_then(|status| status.lag),
-            },
+            Some(FeedState::CatchingUp) => {
+                Self::CatchingUp { lag: board.status.as_ref().and_then(|status| status.lag) }
+            }
             _ => Self::Live,
         }
     }
@@ -138,10 +131,9 @@ impl Freshness {
                 format!("Catching up · {} to count", format::counted(lag, "vote", "votes"))
             }
             Self::CatchingUp { lag: None } => "Catching up".to_owned(),
-            Self::Stale { since } | Self::Behind { since } => since.map_or_else(
-                || "Stale".to_owned(),
-                |since| format!("Stale since {}", clock(since)),
-            ),
+            Self::Stale { since } | Self::Behind { since } => {
+                since.map_or_else(|| "Stale".to_owned(), |since| format!("Stale since {}", clock(since)))
+            }
             Self::Lost { since, retry_in_s } => match since {
                 Some(since) => format!("Stale since {} · {}", clock(since), retrying(retry_in_s)),
                 None => format!("Stale · {}", retrying(retry_in_s)),
@@ -187,10 +179,7 @@ fn whole_seconds(milliseconds: f64) -> u64 {
     (milliseconds / 1_000.0).ceil().max(0.0) as u64
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "whole milliseconds of our clock, far below 2^53"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "whole milliseconds of our clock, far below 2^53")]
 fn moment(milliseconds: f64) -> Option<Timestamp> {
     Timestamp::from_millisecond(milliseconds as i64).ok()
 }
@@ -258,20 +247,8 @@ mod tests {
     fn a_lost_connection_counts_down() {
         let board = board();
         let waiting = Link::Waiting { retry_at_ms: 9_000.0 };
-        check(
-            waiting,
-            &board,
-            5_000.0,
-            "Stale since 00:00:01 · reconnecting in 4 s",
-            false,
-        );
-        check(
-            Link::Connecting,
-            &board,
-            9_000.0,
-            "Stale since 00:00:01 · reconnecting now",
-            false,
-        );
+        check(waiting, &board, 5_000.0, "Stale since 00:00:01 · reconnecting in 4 s", false);
+        check(Link::Connecting, &board, 9_000.0, "Stale since 00:00:01 · reconnecting now", false);
         check(Link::Incompatible, &board, 0.0, "Reload needed", false);
         assert!(Freshness::assess(waiting, &board, 0.0).warning().is_some());
     }

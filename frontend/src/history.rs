@@ -90,10 +90,7 @@ mod tests {
         let points = history.points();
         assert_eq!(points[0].version, 0);
         assert!(points.len() > POINTS_MAX / 3);
-        let widest = points
-            .windows(2)
-            .map(|pair| pair[1].version - pair[0].version)
-            .max();
+        let widest = points.windows(2).map(|pair| pair[1].version - pair[0].version).max();
         assert!(widest.unwrap() < 400, "{widest:?}");
     }
 

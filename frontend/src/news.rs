@@ -38,16 +38,9 @@ pub fn headline(contest: Option<&ContestResult>) -> String {
 }
 
 fn tie(contest: &ContestResult) -> String {
-    let most = contest
-        .candidates
-        .iter()
-        .filter_map(|candidate| candidate.votes)
-        .max();
-    let first: Vec<&CandidateResult> = contest
-        .candidates
-        .iter()
-        .filter(|candidate| candidate.votes == most)
-        .collect();
+    let most = contest.candidates.iter().filter_map(|candidate| candidate.votes).max();
+    let first: Vec<&CandidateResult> =
+        contest.candidates.iter().filter(|candidate| candidate.votes == most).collect();
     let votes = format::counted(most.unwrap_or(0), "vote", "votes");
     match first.as_slice() {
         [one, other] => format!("{} and {} are tied at {votes}", one.name, other.name),
@@ -163,12 +156,7 @@ mod tests {
     #[test]
     fn ties() {
         let unknown = "President. 10 votes counted. The size of the electorate is unknown.";
-        check(
-            None,
-            &[Some(5), Some(5)],
-            "Candidate 0 and Candidate 1 are tied at 5 votes",
-            unknown,
-        );
+        check(None, &[Some(5), Some(5)], "Candidate 0 and Candidate 1 are tied at 5 votes", unknown);
         let votes = [Some(3), Some(1), Some(3), Some(3)];
         check(None, &votes, "3 candidates are tied at 3 votes", unknown);
     }

@@ -12,7 +12,7 @@ use tallyboard_shared::{
 use crate::standings::{Standing, Tone};
 
 /// Rows on one page.
-pub const PAGE_LEN: usize = 12;
+pub const PAGE_LEN: usize = 10;
 
 /// One place.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,23 +81,14 @@ pub struct Arrangement {
 
 impl Default for Arrangement {
     fn default() -> Self {
-        Self {
-            column: Column::Name,
-            descending: false,
-            search: String::new(),
-            page: 0,
-        }
+        Self { column: Column::Name, descending: false, search: String::new(), page: 0 }
     }
 }
 
 impl Arrangement {
     /// Sorts by a column; by the same one again: the other way round. Figures begin with the greatest.
     pub fn sort_by(&mut self, column: Column) {
-        self.descending = if self.column == column {
-            !self.descending
-        } else {
-            column != Column::Name
-        };
+        self.descending = if self.column == column { !self.descending } else { column != Column::Name };
         self.column = column;
         self.page = 0;
     }
@@ -123,10 +114,8 @@ pub fn rows(
     contest: Option<&ContestId>,
     standings: &[Standing],
 ) -> Vec<PlaceRow> {
-    let by_id: HashMap<&CandidateId, &Standing> = standings
-        .iter()
-        .map(|standing| (&standing.id, standing))
-        .collect();
+    let by_id: HashMap<&CandidateId, &Standing> =
+        standings.iter().map(|standing| (&standing.id, standing)).collect();
     locations
         .iter()
         .map(|place| PlaceRow {
@@ -194,12 +183,7 @@ pub fn arrange(mut rows: Vec<PlaceRow>, arrangement: &Arrangement) -> Page {
     let matching = rows.len();
     let page_count = matching.div_ceil(PAGE_LEN).max(1);
     let page = arrangement.page.min(page_count - 1);
-    Page {
-        rows: rows.into_iter().skip(page * PAGE_LEN).take(PAGE_LEN).collect(),
-        page,
-        page_count,
-        matching,
-    }
+    Page { rows: rows.into_iter().skip(page * PAGE_LEN).take(PAGE_LEN).collect(), page, page_count, matching }
 }
 
 fn ordering(one: &PlaceRow, other: &PlaceRow, column: Column, descending: bool) -> Ordering {
@@ -211,12 +195,9 @@ fn ordering(one: &PlaceRow, other: &PlaceRow, column: Column, descending: bool) 
     match column {
         Column::Name => directed(one.name.cmp(&other.name), descending),
         Column::Votes => directed(one.votes.cmp(&other.votes), descending),
-        Column::Registered => unknown_last(
-            one.registered_voters,
-            other.registered_voters,
-            descending,
-            u64::cmp,
-        ),
+        Column::Registered => {
+            unknown_last(one.registered_voters, other.registered_voters, descending, u64::cmp)
+        }
         Column::Turnout => unknown_last(one.turnout, other.turnout, descending, f64::total_cmp),
         Column::Lead => unknown_last(margin(one), margin(other), descending, f64::total_cmp),
     }
@@ -263,12 +244,7 @@ mod tests {
             row("Corve", 20, Some(0.7)),
             row("Estra", 20, Some(0.1)),
         ];
-        let arrangement = Arrangement {
-            column,
-            descending,
-            search: search.to_owned(),
-            page: 0,
-        };
+        let arrangement = Arrangement { column, descending, search: search.to_owned(), page: 0 };
         let page = arrange(rows, &arrangement);
         let names: Vec<_> = page.rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, expected);
@@ -293,15 +269,10 @@ mod tests {
 
     #[test]
     fn pages_end_where_the_rows_end() {
-        let rows: Vec<_> = (0..30)
-            .map(|number| row(&format!("{number:02}"), number, None))
-            .collect();
-        let mut arrangement = Arrangement {
-            page: 2,
-            ..Arrangement::default()
-        };
+        let rows: Vec<_> = (0..30).map(|number| row(&format!("{number:02}"), number, None)).collect();
+        let mut arrangement = Arrangement { page: 2, ..Arrangement::default() };
         let page = arrange(rows.clone(), &arrangement);
-        assert_eq!((page.rows.len(), page.page_count, page.matching), (6, 3, 30));
+        assert_eq!((page.rows.len(), page.page_count, page.matching), (10, 3, 30));
         arrangement.page = 99;
         assert_eq!(arrange(rows, &arrangement).page, 2);
         assert_eq!(arrange(Vec::new(), &arrangement).page_count, 1);
@@ -324,10 +295,7 @@ mod tests {
         results.locations[0].votes = 8;
         let standings = standings::ranked(&results.contests[0]);
         let contest = ContestId::new("president");
-        assert_eq!(
-            &rows(&results.locations, Some(&contest), &standings)[0].lead,
-            expected
-        );
+        assert_eq!(&rows(&results.locations, Some(&contest), &standings)[0].lead, expected);
     }
 
     #[test]
@@ -335,11 +303,7 @@ mod tests {
         check_lead(&[Some(0), Some(0)], &Lead::Nobody);
         check_lead(&[Some(4), Some(4)], &Lead::Tied);
         check_lead(&[None, None], &Lead::Withheld);
-        let led = Lead::Led {
-            name: "1".into(),
-            tone: Tone::Palette(1),
-            margin_points: 50.0,
-        };
+        let led = Lead::Led { name: "1".into(), tone: Tone::Palette(1), margin_points: 50.0 };
         check_lead(&[Some(1), Some(3)], &led);
     }
 }

@@ -44,9 +44,7 @@ impl Tone {
                 && color.starts_with('#')
                 && color[1..].bytes().all(|digit| digit.is_ascii_hexdigit())
         });
-        given.map_or(Self::Palette(position % PALETTE_LEN), |color| {
-            Self::Given(color.to_owned())
-        })
+        given.map_or(Self::Palette(position % PALETTE_LEN), |color| Self::Given(color.to_owned()))
     }
 }
 
@@ -115,10 +113,7 @@ fn is_picture_address(url: &str) -> bool {
 /// Whether the figures of the candidates are withheld.
 #[must_use]
 pub fn is_withheld(contest: &ContestResult) -> bool {
-    contest
-        .candidates
-        .iter()
-        .any(|candidate| candidate.votes.is_none())
+    contest.candidates.iter().any(|candidate| candidate.votes.is_none())
 }
 
 /// The first `max` standings, the others summed up as one where there are more.
@@ -159,17 +154,11 @@ mod tests {
     fn the_same_last_name_twice_is_told_apart() {
         let mut contest = samples::contest(None, &[Some(3), Some(2), Some(1)]);
         for (candidate, name) in
-            contest
-                .candidates
-                .iter_mut()
-                .zip(["Ana Petrov", "Ivo Petrov", "Leila Haddad"])
+            contest.candidates.iter_mut().zip(["Ana Petrov", "Ivo Petrov", "Leila Haddad"])
         {
             candidate.name = name.to_owned();
         }
-        let labels: Vec<_> = ranked(&contest)
-            .into_iter()
-            .map(|standing| standing.short_name)
-            .collect();
+        let labels: Vec<_> = ranked(&contest).into_iter().map(|standing| standing.short_name).collect();
         assert_eq!(labels, ["Ana Petrov", "Ivo Petrov", "Haddad"]);
     }
 
@@ -178,10 +167,7 @@ mod tests {
         let contest = samples::contest(None, &[Some(50), Some(30), Some(15), Some(5)]);
         let shown = folded(&ranked(&contest), 2);
         let rest = shown.last().unwrap();
-        assert_eq!(
-            (shown.len(), rest.votes, rest.name.as_str()),
-            (3, Some(20), "2 others")
-        );
+        assert_eq!((shown.len(), rest.votes, rest.name.as_str()), (3, Some(20), "2 others"));
         assert_eq!(rest.share, Some(0.2));
         assert_eq!(folded(&ranked(&contest), 3).len(), 4, "one alone keeps its name");
         assert_eq!(folded(&ranked(&contest), 9).len(), 4);

@@ -24,10 +24,7 @@ impl Theme {
     /// Reads the page's theme, and follows the system's as long as nothing was chosen.
     #[must_use]
     pub fn follow() -> Self {
-        let theme = Self {
-            dark: RwSignal::new(is_dark()),
-            palette: RwSignal::new(read_palette()),
-        };
+        let theme = Self { dark: RwSignal::new(is_dark()), palette: RwSignal::new(read_palette()) };
         let on_change = Closure::<dyn FnMut()>::new(move || theme.refresh());
         for query in ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)"] {
             if let Some(list) = media(query) {
@@ -41,11 +38,7 @@ impl Theme {
 
     /// Changes to the other theme and remembers it.
     pub fn toggle(self) {
-        let name = if self.dark.get_untracked() {
-            "light"
-        } else {
-            "dark"
-        };
+        let name = if self.dark.get_untracked() { "light" } else { "dark" };
         if let Some(root) = root() {
             // A page without the attribute, or without storage, is merely in the theme of the system.
             root.dataset().set("theme", name).ok();
@@ -81,10 +74,7 @@ fn is_dark() -> bool {
 /// The values of the tokens; a token itself may be a pair of colors, so each is put on an element and read there.
 fn read_palette() -> Palette {
     let still = media("(prefers-reduced-motion: reduce)").is_some_and(|list| list.matches());
-    let probe = document()
-        .create_element("i")
-        .ok()
-        .and_then(|probe| probe.dyn_into::<HtmlElement>().ok());
+    let probe = document().create_element("i").ok().and_then(|probe| probe.dyn_into::<HtmlElement>().ok());
     let (Some(probe), Some(body)) = (probe, document().body()) else {
         return Palette::default();
     };
@@ -96,9 +86,7 @@ fn read_palette() -> Palette {
         .map(|token| {
             probe.style().set_property("color", &format!("var({token})")).ok();
             let style = window().get_computed_style(&probe).ok().flatten();
-            style
-                .and_then(|style| style.get_property_value("color").ok())
-                .unwrap_or_default()
+            style.and_then(|style| style.get_property_value("color").ok()).unwrap_or_default()
         })
         .collect();
     probe.remove();

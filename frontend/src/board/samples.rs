@@ -68,11 +68,7 @@ pub(crate) fn results(version: u64, registered_voters: Option<u64>, votes: &[Opt
         status: CountStatus::Counting,
         as_of: time(version),
         watermark: None,
-        totals: Totals {
-            votes: sum,
-            registered_voters,
-            ..Totals::default()
-        },
+        totals: Totals { votes: sum, registered_voters, ..Totals::default() },
         contests: vec![ContestResult {
             id: ContestId::new("president"),
             title: "President".into(),

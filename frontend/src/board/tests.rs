@@ -96,9 +96,7 @@ fn a_count_begun_anew_is_taken() {
 #[test]
 fn another_definition_starts_from_nothing() {
     let mut board = board_at(9);
-    let ServerMessage::Welcome(mut other) = welcome(None) else {
-        unreachable!("it is a welcome")
-    };
+    let ServerMessage::Welcome(mut other) = welcome(None) else { unreachable!("it is a welcome") };
     other.election.definition_hash = "other".into();
     board.apply(ServerMessage::Welcome(other), 1.0);
     assert_eq!(board.version(), None);
@@ -124,15 +122,34 @@ fn results_that_never_arrive_are_asked_for_at_the_second_status() {
 }
 
 #[test]
+fn votes_of_the_last_moments_are_no_backlog() {
+    // With this many counted (one more than the version), and so many to go.
+    let mut board = board_at(5);
+    let state_at = |board: &mut Board, lag| {
+        let ServerMessage::Status(status) = status(board.version()) else { unreachable!("it is a status") };
+        let state = FeedState::CatchingUp;
+        let lag = Some(lag);
+        board.apply(ServerMessage::Status(Status { state, lag, ..status }), 2.0);
+        board.feed_state()
+    };
+    assert_eq!(state_at(&mut board, 4), Some(FeedState::CatchingUp), "nothing to compare with");
+    board.apply(update(5, 8), 3.0);
+    assert_eq!(state_at(&mut board, 4), Some(FeedState::CatchingUp), "9 of 10 counted");
+    board.apply(update(8, 12), 4.0);
+    assert_eq!(state_at(&mut board, 4), Some(FeedState::Live), "13 of 13 counted");
+    assert_eq!(state_at(&mut board, 6), Some(FeedState::CatchingUp), "none of 4 counted");
+    board.apply(welcome(Some(counted(20))), 5.0);
+    assert_eq!(board.feed_state(), None);
+    assert_eq!(state_at(&mut board, 1), Some(FeedState::CatchingUp), "another server, perhaps");
+}
+
+#[test]
 fn another_protocol_is_refused() {
     let ServerMessage::Welcome(mut other) = welcome(Some(counted(1))) else {
         unreachable!("it is a welcome")
     };
     other.protocol = 99;
     let mut board = Board::default();
-    assert_eq!(
-        board.apply(ServerMessage::Welcome(other), 0.0),
-        Step::Incompatible
-    );
+    assert_eq!(board.apply(ServerMessage::Welcome(other), 0.0), Step::Incompatible);
     assert_eq!(board.version(), None);
 }

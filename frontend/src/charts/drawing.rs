@@ -14,6 +14,9 @@ use crate::palette::Palette;
 /// How long figures take to roll to their next value: less than the time between two drawings.
 pub const ANIMATION_MS: i32 = 300;
 
+/// The height of every chart in pixels; `.chart` in the style sheet has the same.
+pub(super) const CHART_HEIGHT: i32 = 300;
+
 /// An option for `setOption`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drawing(Value);

@@ -20,30 +20,19 @@ pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
     let slices: Vec<DataPointItem> = standings
         .iter()
         .map(|standing| {
-            DataPointItem::new(
-                standing
-                    .votes
-                    .and_then(|votes| i64::try_from(votes).ok())
-                    .unwrap_or(0),
-            )
-            .name(standing.name.as_str())
-            .item_style(ItemStyle::new().color(palette.paint(&standing.tone)))
+            DataPointItem::new(standing.votes.and_then(|votes| i64::try_from(votes).ok()).unwrap_or(0))
+                .name(standing.name.as_str())
+                .item_style(ItemStyle::new().color(palette.paint(&standing.tone)))
         })
         .collect();
-    let chart: Chart = frame(palette)
-        .tooltip(Tooltip::new().trigger(Trigger::Item))
-        .series(
-            Pie::new()
-                .id("shares")
-                .name("Votes")
-                .radius(vec!["46%", "68%"])
-                .item_style(
-                    ItemStyle::new()
-                        .border_color(palette.card.as_str())
-                        .border_width(2),
-                )
-                .data(slices),
-        );
+    let chart: Chart = frame(palette).tooltip(Tooltip::new().trigger(Trigger::Item)).series(
+        Pie::new()
+            .id("shares")
+            .name("Votes")
+            .radius(vec!["42%", "64%"])
+            .item_style(ItemStyle::new().border_color(palette.card.as_str()).border_width(2))
+            .data(slices),
+    );
     let mut over = beyond(palette);
     let labels: Vec<_> = standings
         .iter()
@@ -55,8 +44,8 @@ pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
         .collect();
     over["series"] = json!([{
         "data": labels,
-        "label": { "color": palette.ink, "fontSize": 12, "lineHeight": 16 },
-        "labelLine": { "length": 10, "length2": 8, "lineStyle": { "color": palette.soft } },
+        "label": { "color": palette.ink, "fontSize": 12, "lineHeight": 16, "bleedMargin": 0 },
+        "labelLine": { "length": 8, "length2": 6, "lineStyle": { "color": palette.soft } },
         "emphasis": { "scale": false },
         // Slices grow in place instead of sweeping in again.
         "animationType": "expansion",

@@ -9,7 +9,7 @@ use charming::{
 use serde_json::json;
 use tallyboard_shared::{ids::ContestId, message::HistoryPoint};
 
-use super::drawing::{Drawing, axis, beyond, frame, grid};
+use super::drawing::{CHART_HEIGHT, Drawing, axis, beyond, frame, grid};
 use crate::{palette::Palette, standings::Standing};
 
 /// How many candidates have a line.
@@ -24,15 +24,21 @@ pub struct Moment {
     pub shares: Vec<Option<f64>>,
 }
 
-/// The shares of the first candidates at every point in which the contest has votes.
+/// The shares of the first candidates at every point that says something: with less than a hundredth of the votes
+/// counted since, a few ballots would set the scale for all that follows.
 #[must_use]
 pub fn moments(points: &[HistoryPoint], contest: &ContestId, standings: &[Standing]) -> Vec<Moment> {
+    let sum_at = |point: &HistoryPoint| {
+        let votes = point.contests.get(contest);
+        votes.map_or(0, |votes| votes.values().sum::<u64>())
+    };
+    let newest = points.last().map_or(0, sum_at);
     points
         .iter()
         .filter_map(|point| {
             let votes = point.contests.get(contest)?;
-            let sum: u64 = votes.values().sum();
-            (sum > 0).then(|| Moment {
+            let sum = sum_at(point);
+            (sum > newest / 100).then(|| Moment {
                 time_ms: point.as_of.as_millisecond(),
                 shares: standings
                     .iter()
@@ -50,14 +56,37 @@ fn percent_of(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0
 }
 
+/// The room around the lines; the labels at their ends stand in the right one.
+const MARGIN: Margin = Margin { left: 44, right: 104, top: 12, bottom: 28 };
+
+struct Margin {
+    left: i32,
+    right: i32,
+    top: i32,
+    bottom: i32,
+}
+
+/// The least time that the chart covers: a first second isn't spread over the whole width.
+const SPAN_MIN_MS: i64 = 30_000;
+
+/// From this span on the seconds are left out.
+const SPAN_WITHOUT_SECONDS_MS: i64 = 20 * 60_000;
+
+/// The distance that two labels keep.
+const LABEL_HEIGHT: f64 = 16.0;
+
 /// Draws the moments of these standings.
 #[must_use]
 pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette) -> Drawing {
+    let last_ms = moments.last().map_or(0, |moment| moment.time_ms);
+    let first_ms = moments.first().map_or(0, |moment| moment.time_ms);
+    let span_ms = (last_ms - first_ms).max(SPAN_MIN_MS);
+    let scale = Scale::over(moments);
     let chart: Chart = frame(palette)
-        .grid(grid(44, 92, 12, 28))
+        .grid(grid(MARGIN.left, MARGIN.right, MARGIN.top, MARGIN.bottom))
         .tooltip(Tooltip::new().trigger(Trigger::Axis))
-        .x_axis(axis(palette).type_(AxisType::Time))
-        .y_axis(axis(palette).type_(AxisType::Value).scale(true));
+        .x_axis(axis(palette).type_(AxisType::Time).max(last_ms).min(last_ms - span_ms))
+        .y_axis(axis(palette).type_(AxisType::Value).min(scale.min).max(scale.max).interval(scale.step));
     let shown = standings.iter().take(LINES_MAX).enumerate();
     let chart = shown.fold(chart, |chart, (position, standing)| {
         let line: Vec<CompositeValue> = moments
@@ -77,34 +106,97 @@ pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette
         )
     });
     let mut over = beyond(palette);
+    let time = if span_ms < SPAN_WITHOUT_SECONDS_MS { "{HH}:{mm}:{ss}" } else { "{HH}:{mm}" };
     over["xAxis"] = json!({
         "axisLine": { "lineStyle": { "color": palette.hair } },
-        "axisLabel": { "hideOverlap": true },
+        "axisLabel": { "hideOverlap": true, "formatter": time, "showMinLabel": false, "showMaxLabel": false },
         "splitLine": { "show": false },
-        "splitNumber": 4,
+        "splitNumber": 3,
     });
     over["yAxis"] = json!({ "axisLabel": { "formatter": "{value} %" }, "axisLine": { "show": false } });
+    let ends: Vec<_> = moments.last().map_or(&[][..], |moment| &moment.shares).to_vec();
+    let shifts = label_shifts(&ends, &scale);
     over["series"] = standings
         .iter()
         .take(LINES_MAX)
-        .map(|standing| {
+        .enumerate()
+        .map(|(position, standing)| {
             let color = palette.paint(&standing.tone);
+            let shift = shifts.get(position).copied().unwrap_or(0.0);
             json!({
                 "itemStyle": { "color": color },
                 "lineStyle": { "color": color },
-                "labelLayout": { "moveOverlap": "shiftY" },
                 "endLabel": {
                     "show": true,
-                    "formatter": standing.short_name,
+                    "formatter": format!("{{tone|●}} {}", standing.short_name),
+                    "rich": { "tone": { "color": color, "fontSize": 10 } },
                     "color": palette.ink,
                     "fontSize": 12,
-                    "width": 84,
-                    "overflow": "truncate",
+                    "offset": [0, shift],
                 },
             })
         })
         .collect();
     Drawing::new(&chart, over)
+}
+
+/// The vertical axis, in percent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scale {
+    min: f64,
+    max: f64,
+    step: f64,
+}
+
+impl Scale {
+    /// Round bounds around all shares, 0 among them unless the lines would be squeezed together far above it.
+    fn over(moments: &[Moment]) -> Self {
+        let shares = || moments.iter().flat_map(|moment| moment.shares.iter().flatten().copied());
+        let highest = shares().fold(0.0, f64::max);
+        let lowest = shares().fold(highest, f64::min);
+        let lowest = if lowest < highest / 2.0 { 0.0 } else { lowest };
+        let step = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .find(|step| (highest - lowest) / step <= 5.0)
+            .unwrap_or(20.0);
+        let min = (lowest / step).floor() * step;
+        let max = (highest / step).ceil() * step;
+        Self { min, max: if max > min { max } else { min + step }, step }
+    }
+
+    /// How far below the top of the lines a share is, in pixels.
+    fn depth(&self, share: f64) -> f64 {
+        (self.max - share) / (self.max - self.min) * height()
+    }
+}
+
+fn height() -> f64 {
+    f64::from(CHART_HEIGHT - MARGIN.top - MARGIN.bottom)
+}
+
+/// How far down each label moves from the end of its line, so that none covers another and none leaves the chart.
+fn label_shifts(ends: &[Option<f64>], scale: &Scale) -> Vec<f64> {
+    let mut labels: Vec<(usize, f64)> = ends
+        .iter()
+        .enumerate()
+        .filter_map(|(position, share)| Some((position, scale.depth((*share)?))))
+        .collect();
+    labels.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let mut places: Vec<f64> = labels.iter().map(|(_, depth)| *depth).collect();
+    for position in 1..places.len() {
+        places[position] = places[position].max(places[position - 1] + LABEL_HEIGHT);
+    }
+    // What was pushed out below pushes the others up again.
+    let mut bound = height();
+    for place in places.iter_mut().rev() {
+        *place = place.min(bound);
+        bound = *place - LABEL_HEIGHT;
+    }
+    let mut shifts = vec![0.0; ends.len()];
+    for ((position, depth), place) in labels.into_iter().zip(places) {
+        shifts[position] = (place - depth).round();
+    }
+    shifts
 }
 
 #[cfg(test)]
@@ -122,10 +214,7 @@ mod tests {
         let standings = standings::ranked(&samples::contest(None, &[Some(70), Some(30)]));
         let moments = moments(&points, &contest, &standings);
         let shares: Vec<_> = moments.iter().map(|moment| moment.shares.clone()).collect();
-        assert_eq!(
-            shares,
-            [[25.0, 75.0], [50.0, 50.0], [70.0, 30.0]].map(|pair| pair.map(Some).to_vec())
-        );
+        assert_eq!(shares, [[25.0, 75.0], [50.0, 50.0], [70.0, 30.0]].map(|pair| pair.map(Some).to_vec()));
         let drawing = shares_line(&moments, &standings, &palette::sample());
         let lines = &drawing.option()["series"];
         assert_eq!(lines[0]["data"][2][1], 70.0);
@@ -138,5 +227,47 @@ mod tests {
         let contest = ContestId::new("president");
         let points = [HistoryPoint::of(&samples::results(1, None, &[Some(0), None]))];
         assert!(moments(&points, &contest, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_few_first_ballots_do_not_set_the_scale() {
+        let contest = ContestId::new("president");
+        let points: Vec<_> = [(1, [1, 0]), (2, [30, 30]), (3, [3_000, 2_900])]
+            .into_iter()
+            .map(|(version, votes)| HistoryPoint::of(&samples::results(version, None, &votes.map(Some))))
+            .collect();
+        let standings = standings::ranked(&samples::contest(None, &[Some(3_000), Some(2_900)]));
+        assert_eq!(moments(&points, &contest, &standings).len(), 2);
+    }
+
+    fn scale_of(shares: &[f64]) -> Scale {
+        let shares = shares.iter().copied().map(Some).collect();
+        Scale::over(&[Moment { time_ms: 0, shares }])
+    }
+
+    #[test]
+    fn the_scale_has_round_bounds() {
+        let scale = |min, max, step| Scale { min, max, step };
+        assert_eq!(scale_of(&[37.1, 33.0, 3.8]), scale(0.0, 40.0, 10.0));
+        assert_eq!(scale_of(&[52.0, 48.0]), scale(48.0, 52.0, 1.0));
+        assert_eq!(scale_of(&[50.0, 50.0]), scale(50.0, 50.1, 0.1));
+        assert_eq!(scale_of(&[100.0, 0.0]), scale(0.0, 100.0, 20.0));
+        assert_eq!(scale_of(&[]), scale(0.0, 0.1, 0.1));
+    }
+
+    #[test]
+    fn labels_keep_their_distance_and_stay_inside() {
+        let scale = Scale { min: 0.0, max: 40.0, step: 10.0 };
+        let ends = [Some(30.0), Some(30.2), None, Some(0.2), Some(0.1), Some(0.0)];
+        let shifts = label_shifts(&ends, &scale);
+        let mut places: Vec<f64> = ends
+            .iter()
+            .zip(&shifts)
+            .filter_map(|(share, shift)| Some(scale.depth((*share)?) + shift))
+            .collect();
+        places.sort_by(f64::total_cmp);
+        assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= LABEL_HEIGHT - 1.0), "{places:?}");
+        assert!(places.iter().all(|place| (-0.5..=height() + 0.5).contains(place)), "{places:?}");
+        assert!(shifts[0] > shifts[1], "the higher share stands above");
     }
 }

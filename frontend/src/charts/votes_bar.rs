@@ -19,30 +19,15 @@ pub fn votes_bar(standings: &[Standing], palette: &Palette) -> Drawing {
     let bars: Vec<DataPointItem> = standings
         .iter()
         .map(|standing| {
-            DataPointItem::new(
-                standing
-                    .votes
-                    .and_then(|votes| i64::try_from(votes).ok())
-                    .unwrap_or(0),
-            )
-            .name(standing.name.as_str())
-            .item_style(
-                ItemStyle::new()
-                    .color(palette.paint(&standing.tone))
-                    .border_radius(3),
-            )
+            DataPointItem::new(standing.votes.and_then(|votes| i64::try_from(votes).ok()).unwrap_or(0))
+                .name(standing.name.as_str())
+                .item_style(ItemStyle::new().color(palette.paint(&standing.tone)).border_radius(3))
         })
         .collect();
     let chart: Chart = frame(palette)
         .grid(grid(0, 76, 4, 4).contain_label(true))
         .tooltip(Tooltip::new().trigger(Trigger::Item))
-        .x_axis(
-            Axis::new()
-                .type_(AxisType::Value)
-                .show(false)
-                .min(0)
-                .max("dataMax"),
-        )
+        .x_axis(Axis::new().type_(AxisType::Value).show(false).min(0).max("dataMax"))
         .y_axis(axis(palette).type_(AxisType::Category).inverse(true).data(names))
         .series(
             Bar::new()

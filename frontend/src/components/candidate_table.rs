@@ -16,18 +16,11 @@ pub fn CandidateTable(
     standings: Signal<Vec<Standing>>,
 ) -> impl IntoView {
     let order = Memo::new(move |_| {
-        standings.with(|standings| {
-            standings
-                .iter()
-                .map(|standing| standing.id.clone())
-                .collect::<Vec<_>>()
-        })
+        standings.with(|standings| standings.iter().map(|standing| standing.id.clone()).collect::<Vec<_>>())
     });
     let by_id = Memo::new(move |_| {
         let standings = standings.get().into_iter();
-        standings
-            .map(|standing| (standing.id.clone(), standing))
-            .collect::<HashMap<CandidateId, Standing>>()
+        standings.map(|standing| (standing.id.clone(), standing)).collect::<HashMap<CandidateId, Standing>>()
     });
     view! {
         <div class="scroll tall" tabindex="0" role="group" aria-label="All candidates">

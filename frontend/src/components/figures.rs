@@ -67,37 +67,12 @@ fn figures(results: Option<&Results>, candidates: usize) -> [Figure; FIGURES_LEN
     let places_note = format!("of {}", format::count(places.len() as u64));
     let rejected = format::count_or_dash(totals.map(Totals::rejected_sum));
     [
-        figure(
-            "total-votes",
-            "Votes counted",
-            votes,
-            results.map(votes_note).unwrap_or_default(),
-        ),
-        figure(
-            "total-registered",
-            "Registered voters",
-            format::count_or_dash(registered),
-            registered_note,
-        ),
+        figure("total-votes", "Votes counted", votes, results.map(votes_note).unwrap_or_default()),
+        figure("total-registered", "Registered voters", format::count_or_dash(registered), registered_note),
         figure("total-turnout", "Turnout", format::percent(turnout), turnout_note),
-        figure(
-            "total-candidates",
-            "Candidates",
-            count_known(candidates),
-            "in this contest".to_owned(),
-        ),
-        figure(
-            "total-places",
-            "Places with votes",
-            count_known(counting),
-            places_note,
-        ),
-        figure(
-            "total-rejected",
-            "Not counted",
-            rejected,
-            totals.map(rejected_note).unwrap_or_default(),
-        ),
+        figure("total-candidates", "Candidates", count_known(candidates), "in this contest".to_owned()),
+        figure("total-places", "Places with votes", count_known(counting), places_note),
+        figure("total-rejected", "Not counted", rejected, totals.map(rejected_note).unwrap_or_default()),
     ]
 }
 
@@ -116,7 +91,13 @@ fn rejected_note(totals: &Totals) -> String {
     let most = totals.rejected.iter().max_by_key(|(_, votes)| **votes);
     most.map_or_else(
         || "no vote rejected".to_owned(),
-        |(reason, votes)| format!("{} {}", format::count(*votes), reason_words(*reason)),
+        |(reason, votes)| {
+            let words = match (*reason, *votes) {
+                (Reason::DuplicateVoter, 1) => "duplicate",
+                (reason, _) => reason_words(reason),
+            };
+            format!("{} {words}", format::count(*votes))
+        },
     )
 }
 
@@ -131,7 +112,7 @@ fn reason_words(reason: Reason) -> &'static str {
         Reason::UnknownCandidate => "for an unknown candidate",
         Reason::UnknownLocation => "from an unknown place",
         Reason::NotOnBallot => "not on the ballot",
-        Reason::DuplicateVoter => "second votes",
+        Reason::DuplicateVoter => "duplicates",
         Reason::BeforeOpen => "before the polls opened",
         Reason::AfterClose => "after the polls closed",
         Reason::FutureTime => "dated in the future",
@@ -148,10 +129,7 @@ mod tests {
     #[test]
     fn unknown_figures_are_never_zero() {
         let figures = figures(None, 0);
-        assert!(
-            figures.iter().all(|figure| figure.value == format::UNKNOWN),
-            "{figures:?}"
-        );
+        assert!(figures.iter().all(|figure| figure.value == format::UNKNOWN), "{figures:?}");
     }
 
     #[test]
@@ -160,14 +138,8 @@ mod tests {
         results.totals.late = 4;
         results.totals.rejected = [(Reason::Malformed, 2), (Reason::DuplicateVoter, 30)].into();
         let figures = figures(Some(&results), 2);
-        let texts: Vec<_> = figures
-            .iter()
-            .map(|figure| figure.value.replace('\u{202f}', " "))
-            .collect();
+        let texts: Vec<_> = figures.iter().map(|figure| figure.value.replace('\u{202f}', " ")).collect();
         assert_eq!(texts, ["60", "100", "60.0 %", "2", "1", "32"]);
-        assert_eq!(
-            (figures[0].note.as_str(), figures[5].note.as_str()),
-            ("4 late", "30 second votes")
-        );
+        assert_eq!((figures[0].note.as_str(), figures[5].note.as_str()), ("4 late", "30 duplicates"));
     }
 }

@@ -14,10 +14,7 @@ pub fn Footer() -> impl IntoView {
     let counted = Memo::new(move |_| board.with(|board| board.results.as_ref().map(counted_words)));
     let hash = Memo::new(move |_| {
         board.with(|board| {
-            board
-                .election
-                .as_ref()
-                .map(|election| format::short_hash(&election.definition_hash))
+            board.election.as_ref().map(|election| format::short_hash(&election.definition_hash))
         })
     });
     let version = Memo::new(move |_| {
@@ -66,10 +63,7 @@ mod tests {
     #[test]
     fn what_was_counted() {
         let mut results = samples::results(1, None, &[Some(1_200)]);
-        assert_eq!(
-            counted_words(&results),
-            "Counted: 1,200 records in 1 partition, up to offset 1,200"
-        );
+        assert_eq!(counted_words(&results), "Counted: 1,200 records in 1 partition, up to offset 1,200");
         results.inputs.insert(Partition(1), 34);
         assert_eq!(
             counted_words(&results),

@@ -56,11 +56,7 @@ fn FreshnessChip() -> impl IntoView {
             let (version, as_of) = (board.version()?, board.as_of()?);
             let as_of_ms = as_of.as_millisecond() as f64;
             let age_ms = now_ms + board.clock_offset_ms - as_of_ms;
-            Some(format!(
-                "version {} · {}",
-                format::count(version),
-                format::age(age_ms)
-            ))
+            Some(format!("version {} · {}", format::count(version), format::age(age_ms)))
         })
     });
     view! {

@@ -27,11 +27,7 @@ pub fn HistoryTable(
     let (open, set_open) = signal(false);
     let names = Memo::new(move |_| {
         standings.with(|standings| {
-            standings
-                .iter()
-                .take(LINES_MAX)
-                .map(|standing| standing.name.clone())
-                .collect::<Vec<_>>()
+            standings.iter().take(LINES_MAX).map(|standing| standing.name.clone()).collect::<Vec<_>>()
         })
     });
     let rows = move || {
@@ -82,10 +78,8 @@ fn spread<T>(items: &[T], max: usize) -> impl Iterator<Item = &T> {
 }
 
 fn moment_words(time_ms: i64, offset_minutes: i32) -> String {
-    Timestamp::from_millisecond(time_ms).map_or_else(
-        |_| format::UNKNOWN.to_owned(),
-        |time| format::clock(time, offset_minutes),
-    )
+    Timestamp::from_millisecond(time_ms)
+        .map_or_else(|_| format::UNKNOWN.to_owned(), |time| format::clock(time, offset_minutes))
 }
 
 #[cfg(test)]

@@ -18,12 +18,8 @@ pub fn LeadingCandidate(
 ) -> impl IntoView {
     let first = Memo::new(move |_| {
         let leader = leader.get()?;
-        standings.with(|standings| {
-            standings
-                .iter()
-                .find(|standing| standing.id == leader.candidate_id)
-                .cloned()
-        })
+        standings
+            .with(|standings| standings.iter().find(|standing| standing.id == leader.candidate_id).cloned())
     });
     let text = move |of: fn(&Standing) -> String| move || first.with(|first| first.as_ref().map(of));
     let margin = move || leader.with(|leader| leader.as_ref().map(|leader| leader.margin));

@@ -24,8 +24,7 @@ pub fn PlaceTable(
     let by_id = Memo::new(move |_| {
         page.with(|page| {
             let rows = page.rows.iter().cloned();
-            rows.map(|row| (row.id.clone(), row))
-                .collect::<HashMap<LocationId, PlaceRow>>()
+            rows.map(|row| (row.id.clone(), row)).collect::<HashMap<LocationId, PlaceRow>>()
         })
     });
     view! {
@@ -136,9 +135,7 @@ fn lead_words(lead: &Lead) -> String {
         Lead::Nobody => format::UNKNOWN.to_owned(),
         Lead::Withheld => "withheld".to_owned(),
         Lead::Tied => "tied".to_owned(),
-        Lead::Led {
-            name, margin_points, ..
-        } => format!("{name} +{margin_points:.1}"),
+        Lead::Led { name, margin_points, .. } => format!("{name} +{margin_points:.1}"),
     }
 }
 

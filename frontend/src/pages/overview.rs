@@ -104,10 +104,7 @@ fn Contest() -> impl IntoView {
         board.with(|board| {
             let contests = board.results.iter().flat_map(|results| &results.contests);
             contests
-                .map(|contest| Choice {
-                    id: contest.id.clone(),
-                    title: contest.title.clone(),
-                })
+                .map(|contest| Choice { id: contest.id.clone(), title: contest.title.clone() })
                 .collect::<Vec<_>>()
         })
     });
@@ -135,16 +132,10 @@ fn Contest() -> impl IntoView {
 fn Charts(shown: Shown) -> impl IntoView {
     let palette = Context::of_view().theme.palette;
     let leader = Memo::new(move |_| shown.contest.with(|contest| contest.as_ref()?.leader.clone()));
-    let bars = Memo::new(move |_| {
-        shown
-            .folded
-            .with(|folded| palette.with(|palette| votes_bar(folded, palette)))
-    });
-    let donut = Memo::new(move |_| {
-        shown
-            .folded
-            .with(|folded| palette.with(|palette| shares_donut(folded, palette)))
-    });
+    let bars =
+        Memo::new(move |_| shown.folded.with(|folded| palette.with(|palette| votes_bar(folded, palette))));
+    let donut =
+        Memo::new(move |_| shown.folded.with(|folded| palette.with(|palette| shares_donut(folded, palette))));
     view! {
         <Panel id="leading" title="In the lead" measure="most votes counted">
             <Figured shown><LeadingCandidate standings=shown.standings leader/></Figured>
@@ -173,9 +164,7 @@ fn Moved(shown: Shown) -> impl IntoView {
     });
     let line: Memo<Drawing> = Memo::new(move |_| {
         moments.with(|moments| {
-            shown
-                .standings
-                .with(|standings| palette.with(|palette| shares_line(moments, standings, palette)))
+            shown.standings.with(|standings| palette.with(|palette| shares_line(moments, standings, palette)))
         })
     });
     view! {
@@ -193,10 +182,7 @@ fn Tables(shown: Shown) -> impl IntoView {
     let board = Context::of_view().feed.board;
     let rows = Memo::new(move |_| {
         board.with(|board| {
-            let locations = board
-                .results
-                .as_ref()
-                .map_or(&[][..], |results| &results.locations);
+            let locations = board.results.as_ref().map_or(&[][..], |results| &results.locations);
             shown.standings.with(|standings| {
                 shown.contest.with(|contest| {
                     places::rows(locations, contest.as_ref().map(|contest| &contest.id), standings)
@@ -205,12 +191,9 @@ fn Tables(shown: Shown) -> impl IntoView {
         })
     });
     let title = Memo::new(move |_| {
-        shown.contest.with(|contest| {
-            contest
-                .as_ref()
-                .map(|contest| contest.title.clone())
-                .unwrap_or_default()
-        })
+        shown
+            .contest
+            .with(|contest| contest.as_ref().map(|contest| contest.title.clone()).unwrap_or_default())
     });
     view! {
         <Panel id="candidates" title="Candidates" measure=title>
