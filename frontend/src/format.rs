@@ -117,10 +117,16 @@ pub fn initials(name: &str) -> String {
     first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }
 
-/// The part of a name that labels a chart: the last word, cut where it is long.
+/// The part of a name that labels a chart: the last word, cut where it is long; the whole name where that is only a
+/// letter, a number or a suffix.
 #[must_use]
 pub fn short_name(name: &str) -> String {
-    label(name.split_whitespace().next_back().unwrap_or(name))
+    const SUFFIXES: [&str; 4] = ["Jr", "Sr", "II", "III"];
+    let last = name.split_whitespace().next_back().unwrap_or(name);
+    let bare = last.trim_end_matches('.');
+    let says_something =
+        bare.chars().count() > 1 && bare.chars().any(char::is_alphabetic) && !SUFFIXES.contains(&bare);
+    label(if says_something { last } else { name })
 }
 
 /// A text as a label in a chart: cut where it is long.
@@ -205,6 +211,10 @@ mod tests {
         assert_eq!(initials("Yes"), "Y");
         assert_eq!(initials(""), "");
         assert_eq!(short_name("Ines Okafor"), "Okafor");
+        assert_eq!(short_name("Ana Cruz D."), "Ana Cruz D.");
+        assert_eq!(short_name("Yes on 12"), "Yes on 12");
+        assert_eq!(short_name("Ray Smith Jr."), "Ray Smith Jr.");
+        assert_eq!(short_name("Bo Li"), "Li");
         assert_eq!(short_name("Wolfeschlegelsteinhausen"), "Wolfeschlegel…");
     }
 

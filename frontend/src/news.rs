@@ -62,11 +62,11 @@ pub fn lede(
     if contest.votes == 0 {
         return before_the_first_vote(Some(results.status), election, offset_minutes);
     }
-    let mut text = format!(
-        "{}. {} counted",
-        contest.title.trim_end_matches('.'),
-        format::counted(contest.votes, "vote", "votes")
-    );
+    let mut text = format!("{} counted", format::counted(contest.votes, "vote", "votes"));
+    // Without a definition nobody gave the contest a name.
+    if election.is_none_or(|election| election.defined) {
+        text.insert_str(0, &format!("{}. ", contest.title.trim_end_matches(['.', '?', '!'])));
+    }
     match contest.registered_voters {
         Some(registered) => {
             let outstanding = registered.saturating_sub(contest.votes);
@@ -151,6 +151,14 @@ mod tests {
             "Candidate 0 leads by 1 vote",
             "President. 1 vote counted. The size of the electorate is unknown.",
         );
+    }
+
+    #[test]
+    fn a_contest_without_a_definition_has_no_name() {
+        let results = samples::results(1, None, &[Some(2)]);
+        let election = Election { defined: false, ..samples::election() };
+        let lede = lede(Some(&results), results.contests.first(), Some(&election), 0);
+        assert_eq!(lede, "2 votes counted. The size of the electorate is unknown.");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tallyboard_shared::{
 use crate::standings::{Standing, Tone};
 
 /// Rows on one page.
-pub const PAGE_LEN: usize = 10;
+pub const PAGE_LEN: usize = 8;
 
 /// One place.
 #[derive(Clone, Debug, PartialEq)]
@@ -270,11 +270,11 @@ mod tests {
     #[test]
     fn pages_end_where_the_rows_end() {
         let rows: Vec<_> = (0..30).map(|number| row(&format!("{number:02}"), number, None)).collect();
-        let mut arrangement = Arrangement { page: 2, ..Arrangement::default() };
+        let mut arrangement = Arrangement { page: 3, ..Arrangement::default() };
         let page = arrange(rows.clone(), &arrangement);
-        assert_eq!((page.rows.len(), page.page_count, page.matching), (10, 3, 30));
+        assert_eq!((page.rows.len(), page.page_count, page.matching), (6, 4, 30));
         arrangement.page = 99;
-        assert_eq!(arrange(rows, &arrangement).page, 2);
+        assert_eq!(arrange(rows, &arrangement).page, 3);
         assert_eq!(arrange(Vec::new(), &arrangement).page_count, 1);
     }
 
@@ -303,7 +303,7 @@ mod tests {
         check_lead(&[Some(0), Some(0)], &Lead::Nobody);
         check_lead(&[Some(4), Some(4)], &Lead::Tied);
         check_lead(&[None, None], &Lead::Withheld);
-        let led = Lead::Led { name: "1".into(), tone: Tone::Palette(1), margin_points: 50.0 };
+        let led = Lead::Led { name: "Candidate 1".into(), tone: Tone::Palette(1), margin_points: 50.0 };
         check_lead(&[Some(1), Some(3)], &led);
     }
 }

@@ -65,7 +65,7 @@ mod tests {
         let drawing = shares_donut(&standings::ranked(&contest), &palette::sample());
         let slices = &drawing.option()["series"][0]["data"];
         assert_eq!(slices[0]["value"], 750);
-        assert_eq!(slices[0]["label"]["formatter"], "0\n75.0\u{202f}%");
+        assert_eq!(slices[0]["label"]["formatter"], "Candidate 0\n75.0\u{202f}%");
         assert_eq!(slices[2]["label"]["show"], false);
     }
 }

@@ -56,14 +56,20 @@ fn percent_of(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0
 }
 
-/// The room around the lines; the labels at their ends stand in the right one.
-const MARGIN: Margin = Margin { left: 44, right: 104, top: 12, bottom: 28 };
+/// The room above the lines.
+const MARGIN_TOP: i32 = 12;
 
-struct Margin {
-    left: i32,
-    right: i32,
-    top: i32,
-    bottom: i32,
+/// The room below the lines, for the times.
+const MARGIN_BOTTOM: i32 = 28;
+
+/// The room to their left, for the percentages.
+const MARGIN_LEFT: i32 = 44;
+
+/// The room to their right: as much as the longest label needs.
+fn margin_right(standings: &[Standing]) -> i32 {
+    let letters = standings.iter().take(LINES_MAX).map(|standing| standing.short_name.chars().count());
+    let longest = letters.max().and_then(|letters| i32::try_from(letters).ok());
+    24 + 7 * longest.unwrap_or(0).max(4)
 }
 
 /// The least time that the chart covers: a first second isn't spread over the whole width.
@@ -83,7 +89,7 @@ pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette
     let span_ms = (last_ms - first_ms).max(SPAN_MIN_MS);
     let scale = Scale::over(moments);
     let chart: Chart = frame(palette)
-        .grid(grid(MARGIN.left, MARGIN.right, MARGIN.top, MARGIN.bottom))
+        .grid(grid(MARGIN_LEFT, margin_right(standings), MARGIN_TOP, MARGIN_BOTTOM))
         .tooltip(Tooltip::new().trigger(Trigger::Axis))
         .x_axis(axis(palette).type_(AxisType::Time).max(last_ms).min(last_ms - span_ms))
         .y_axis(axis(palette).type_(AxisType::Value).min(scale.min).max(scale.max).interval(scale.step));
@@ -100,7 +106,8 @@ pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette
             Line::new()
                 .id(standing.id.as_str())
                 .name(standing.name.as_str())
-                .show_symbol(false)
+                // One point alone makes no line.
+                .show_symbol(moments.len() == 1)
                 .line_style(LineStyle::new().width(2.2))
                 .data(line),
         )
@@ -171,7 +178,7 @@ impl Scale {
 }
 
 fn height() -> f64 {
-    f64::from(CHART_HEIGHT - MARGIN.top - MARGIN.bottom)
+    f64::from(CHART_HEIGHT - MARGIN_TOP - MARGIN_BOTTOM)
 }
 
 /// How far down each label moves from the end of its line, so that none covers another and none leaves the chart.

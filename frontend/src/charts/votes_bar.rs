@@ -76,6 +76,6 @@ mod tests {
         assert_eq!(bars[0]["label"]["formatter"], "2,500");
         assert_eq!(bars[0]["itemStyle"]["color"], "--c2");
         assert_eq!(bars[1]["name"], "Candidate 0");
-        assert_eq!(drawing.option()["yAxis"]["data"], json!(["1", "0"]));
+        assert_eq!(drawing.option()["yAxis"]["data"], json!(["Candidate 1", "Candidate 0"]));
     }
 }

@@ -32,7 +32,7 @@ pub fn Header() -> impl IntoView {
             </div>
         </header>
         {move || mode.get().and_then(mode_words).map(|(name, words)| view! {
-            <p class="mode" data-testid="mode-banner"><strong>{name}</strong>" "{words}</p>
+            <aside class="mode" data-testid="mode-banner" aria-label="Kind of election"><strong>{name}</strong>" "{words}</aside>
         })}
     }
 }

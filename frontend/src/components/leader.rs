@@ -34,7 +34,7 @@ pub fn LeadingCandidate(
             <Face standing=first/>
             <div class="who">
                 <strong data-testid="leader-name">{text(|first| first.name.clone())}</strong>
-                <span>{text(|first| first.party.clone().unwrap_or_else(|| "No party".to_owned()))}</span>
+                <span>{text(|first| first.party.clone().unwrap_or_default())}</span>
             </div>
             <dl>
                 <div>

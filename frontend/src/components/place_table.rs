@@ -27,6 +27,9 @@ pub fn PlaceTable(
             rows.map(|row| (row.id.clone(), row)).collect::<HashMap<LocationId, PlaceRow>>()
         })
     });
+    let unregistered = Memo::new(move |_| {
+        rows.with(|rows| !rows.is_empty() && rows.iter().all(|row| row.registered_voters.is_none()))
+    });
     view! {
         <input
             type="search"
@@ -40,8 +43,8 @@ pub fn PlaceTable(
             })
         />
         <div class="scroll">
-            <table class="places" data-testid="place-table">
-                <caption class="unseen">"Turnout by place, sortable by every column"</caption>
+            <table class="places" class:unregistered=move || unregistered.get() data-testid="place-table">
+                <caption class="unseen">"Places with their first candidate, ballots and turnout, sortable by every column"</caption>
                 <thead>
                     <tr>
                         <SortHeader arrangement column=Column::Name name="Place" numeric=false/>
@@ -81,7 +84,7 @@ fn SortHeader(
         arrangement.with(|arrangement| (arrangement.column == column).then_some(arrangement.descending))
     });
     view! {
-        <th scope="col" class:num=numeric class:registered=column == Column::Registered aria-sort=move || match sorted.get() {
+        <th scope="col" class:num=numeric class:registered=column == Column::Registered class:turnout=column == Column::Turnout aria-sort=move || match sorted.get() {
             Some(true) => "descending",
             Some(false) => "ascending",
             None => "none",

@@ -190,10 +190,14 @@ fn Tables(shown: Shown) -> impl IntoView {
             })
         })
     });
+    let defined = Memo::new(move |_| {
+        board.with(|board| board.election.as_ref().is_some_and(|election| election.defined))
+    });
     let title = Memo::new(move |_| {
-        shown
-            .contest
-            .with(|contest| contest.as_ref().map(|contest| contest.title.clone()).unwrap_or_default())
+        shown.contest.with(|contest| {
+            let title = contest.as_ref().map(|contest| contest.title.clone());
+            title.filter(|_| defined.get()).unwrap_or_default()
+        })
     });
     view! {
         <Panel id="candidates" title="Candidates" measure=title>
