@@ -51,11 +51,11 @@ pub enum Command {
 /// Where the journal is.
 #[derive(Clone, Debug, Args)]
 pub struct JournalArgs {
-    /// Kafka's bootstrap servers, HOST:PORT with commas in between. Without it the embedded journal is used.
+    /// Kafka's bootstrap servers, HOST:PORT with commas in between. Without it `serve` uses the embedded journal.
     #[arg(long, env = "TALLYBOARD_KAFKA", value_name = "HOST:PORT,…")]
     pub kafka: Option<String>,
-    /// A property of librdkafka, such as `security.protocol=SASL_SSL`; may be repeated.
-    #[arg(long, env = "TALLYBOARD_KAFKA_PROPERTY", value_name = "KEY=VALUE", value_delimiter = ';', value_parser = property)]
+    /// A property of librdkafka, such as `client.rack=b`; may be repeated, in the variable a line each.
+    #[arg(long, env = "TALLYBOARD_KAFKA_PROPERTY", value_name = "KEY=VALUE", value_delimiter = '\n', value_parser = property)]
     pub kafka_property: Vec<(String, String)>,
     /// Stands before the name of every topic.
     #[arg(long, env = "TALLYBOARD_TOPIC_PREFIX", default_value = "")]

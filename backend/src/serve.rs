@@ -14,7 +14,7 @@ use crate::{
     election,
     http::{self, App, Ingest},
     journal::{
-        Journal, JournalError, Topics,
+        DirectoryLock, Journal, JournalError, Topics,
         embedded::EmbeddedJournal,
         kafka::{KafkaJournal, KafkaSettings},
     },
@@ -48,11 +48,9 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         .block_on(tokio::net::TcpListener::bind(args.listen))
         .with_context(|| format!("failed to listen on {}", args.listen))?;
     runtime.spawn(stop_at_signal(stop.clone()));
+    let _lock = DirectoryLock::take(&args.journal.data_dir)?;
     let journal = open_journal(&args.journal)?;
     let topics = Topics::new(&args.journal.topic_prefix);
-    if !prepare_topics(&*journal, &topics, args.journal.partitions, &stop)? {
-        return Ok(());
-    }
     let status = Status {
         state: FeedState::CatchingUp,
         now: Timestamp::now(),
@@ -66,14 +64,17 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         .as_deref()
         .filter(|token| !token.is_empty())
         .map(|token| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, token));
-    let app = App::new(Arc::clone(&feed), ingest, args.allowed_origin.clone(), metrics, stop.clone());
+    let shows = plays(&args.role, Role::Viewer);
+    let app = App::new(Arc::clone(&feed), shows, ingest, args.allowed_origin.clone(), metrics, stop.clone());
     tracing::info!(election = %election.title, mode = ?election.mode, "listening on http://{}", listener.local_addr()?);
     let web = runtime.spawn({
         let stop = stop.clone();
         async move { http::serve(listener, app, stop).await }
     });
     let roles = Roles { journal: &*journal, election, topics, args: &args, feed: &feed, stop: &stop };
-    let outcome = roles.run();
+    // The web is up already: a broker that isn't there yet is no reason to be taken for dead.
+    let outcome = prepare_topics(&*journal, &roles.topics, args.journal.partitions, &stop)
+        .and_then(|prepared| if prepared { roles.run() } else { Ok(()) });
     stop.raise();
     let served = runtime.block_on(web).context("the web server panicked")?;
     outcome?;
@@ -165,6 +166,11 @@ fn prepare_topics(
     Ok(false)
 }
 
+/// Whether a process with these roles plays one; all of them where none is named.
+fn plays(roles: &[Role], role: Role) -> bool {
+    roles.is_empty() || roles.contains(&role)
+}
+
 struct Roles<'a> {
     journal: &'a dyn Journal,
     election: Arc<Election>,
@@ -178,10 +184,6 @@ struct Roles<'a> {
 type Task<'a> = Box<dyn FnOnce() -> Result<(), JournalError> + Send + 'a>;
 
 impl Roles<'_> {
-    fn plays(&self, role: Role) -> bool {
-        self.args.role.is_empty() || self.args.role.contains(&role)
-    }
-
     /// Runs the roles until stopped; the first that gives up takes the others along.
     fn run(&self) -> anyhow::Result<()> {
         let group = |name: &str| format!("{}tallyboard-{name}", self.args.journal.topic_prefix);
@@ -201,13 +203,13 @@ impl Roles<'_> {
         let viewer = ViewerSettings { topics: self.topics.clone() };
         let (journal, feed, stop) = (self.journal, self.feed, self.stop);
         let mut tasks: Vec<(&str, Task<'_>)> = Vec::new();
-        if self.plays(Role::Counter) {
+        if plays(&self.args.role, Role::Counter) {
             tasks.push(("counter", Box::new(|| counter::run(journal, &counter, stop))));
         }
-        if self.plays(Role::Publisher) {
+        if plays(&self.args.role, Role::Publisher) {
             tasks.push(("publisher", Box::new(|| publisher::run(journal, &publisher, stop))));
         }
-        if self.plays(Role::Viewer) {
+        if plays(&self.args.role, Role::Viewer) {
             tasks.push(("viewer", Box::new(|| viewer::follow(journal, &viewer, feed, stop))));
             tasks.push((
                 "pulse",
@@ -242,6 +244,8 @@ impl Roles<'_> {
     }
 
     /// Goes on where the log ends, so that a restarted demonstration doesn't repeat itself.
+    ///
+    /// The election has a definition: the demonstration's where none was named.
     fn simulate(&self, rate: Rate) {
         let topic = self.topics.votes.as_str();
         let first = match self.journal.bounds(topic) {
@@ -251,10 +255,6 @@ impl Roles<'_> {
                 return;
             }
         };
-        if !self.election.defined {
-            tracing::error!("the simulation needs an election definition to make up voters from");
-            return;
-        }
         let electorate = Electorate::new((*self.election).clone(), 1, DEMO_SHARES, Shape::Short);
         match simulate::send(&electorate, &(self.journal, topic), rate, first, None, self.stop) {
             Ok(sent) if sent.exhausted => tracing::info!("every made-up voter has had their chance"),

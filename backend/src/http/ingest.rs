@@ -1,14 +1,15 @@
 //! Votes by HTTP: one, or many as NDJSON; answered once the journal has them.
 //!
-//! A line that the count would reject whatever came before it is refused with its reason and not appended. Whether a
-//! voter has voted before is for the count to say. Voter ids are in no answer and no log line.
+//! A line that isn't a ballot, or names what the election doesn't have, is refused with its reason and not appended.
+//! Whether its time is right and whether the voter has voted before is for the count to say. Voter ids are in no answer
+//! and no log line.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     body::Bytes,
-    extract::State,
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
 };
 use serde::Serialize;
@@ -98,7 +99,7 @@ impl Ingest {
         Ok((lines, records))
     }
 
-    /// The key of the record, where the count wouldn't refuse the line whatever came before it.
+    /// The key of the record, where the line is a ballot and the election has what it names.
     fn check(&self, line: &[u8]) -> Result<Vec<u8>, Reason> {
         let ballot = decode(line)?;
         check_choice(&self.roster, &ballot)?;
@@ -109,7 +110,7 @@ impl Ingest {
 pub(super) async fn votes(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Receipt>, Problem> {
     let Some(ingest) = &app.0.ingest else {
         let detail = "votes by HTTP are off; they are on when TALLYBOARD_INGEST_TOKEN is set";
@@ -118,6 +119,7 @@ pub(super) async fn votes(
     if !ingest.admits(&headers) {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is needed"));
     }
+    let body = body.map_err(|error| Problem::new(error.status(), "unreadable_body", error.body_text()))?;
     let simulated = headers.contains_key(SIMULATION_HTTP_HEADER);
     let (lines, records) = ingest.sort(&body, simulated)?;
     let (journal, topic) = (Arc::clone(&ingest.journal), ingest.topic.clone());

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{DefaultBodyLimit, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -36,6 +36,8 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     feed: Arc<Feed>,
+    /// Whether this process follows the results at all.
+    shows: bool,
     ingest: Option<Ingest>,
     allowed_origins: Vec<String>,
     metrics: PrometheusHandle,
@@ -43,16 +45,17 @@ struct Inner {
 }
 
 impl App {
-    /// An application that shows a feed; without `ingest` it takes no votes.
+    /// An application that shows a feed, which nobody fills where `shows` is false; without `ingest` it takes no votes.
     #[must_use]
     pub fn new(
         feed: Arc<Feed>,
+        shows: bool,
         ingest: Option<Ingest>,
         allowed_origins: Vec<String>,
         metrics: PrometheusHandle,
         stop: Stop,
     ) -> Self {
-        Self(Arc::new(Inner { feed, ingest, allowed_origins, metrics, stop }))
+        Self(Arc::new(Inner { feed, shows, ingest, allowed_origins, metrics, stop }))
     }
 
     /// The routes.
@@ -72,6 +75,7 @@ impl App {
             .route("/readyz", get(ready))
             .route("/metrics", get(|State(app): State<App>| async move { app.0.metrics.render() }))
             .fallback(get(assets::serve))
+            .method_not_allowed_fallback(wrong_method)
             .with_state(self)
             .layer(CompressionLayer::new())
             .layer(TraceLayer::new_for_http());
@@ -85,6 +89,10 @@ async fn unknown() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such route")
 }
 
+async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the route has no such method")
+}
+
 async fn election(State(app): State<App>) -> Response {
     axum::Json((*app.0.feed.shown().election).clone()).into_response()
 }
@@ -96,9 +104,11 @@ struct Version {
 
 async fn results(
     State(app): State<App>,
-    Query(asked): Query<Version>,
+    asked: Result<Query<Version>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let Query(asked) =
+        asked.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_query", error.body_text()))?;
     let shown = app.0.feed.shown();
     let Some(body) = shown.body() else {
         let detail = "nothing has been published yet; try again in a moment";
@@ -119,11 +129,14 @@ async fn results(
     Ok((caching, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// Ready once results are there and follow the votes, or are on their way to.
+/// Ready once results are there and follow the votes, or are on their way to. A process that shows none is ready.
 async fn ready(State(app): State<App>) -> Response {
     let status = app.0.feed.status();
     if app.0.stop.is_raised() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    if !app.0.shows {
+        return "ready\n".into_response();
     }
     match (status.version.or(Some(app.0.feed.shown().version()).filter(|version| *version > 0)), status.state)
     {

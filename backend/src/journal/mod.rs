@@ -6,6 +6,7 @@
 //!
 //! All calls block, because both adapters work on dedicated threads; async callers go through `spawn_blocking`.
 
+mod directory;
 pub mod embedded;
 pub mod kafka;
 mod topics;
@@ -16,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use directory::DirectoryLock;
 pub use topics::{Cleanup, TopicSpec, Topics};
 
 /// A header on a vote says that it was made up. Its value is empty.

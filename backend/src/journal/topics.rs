@@ -1,5 +1,8 @@
 //! The names of the topics and what each must be (CONTRACT, "Topics").
 
+/// A snapshot of an election with a hundred thousand places has tens of megabytes; Kafka's own limit is one.
+pub(super) const RECORD_BYTES_MAX: &str = "67108864";
+
 /// The topics of one pipeline; all names carry its prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topics {
@@ -67,9 +70,13 @@ impl Topics {
                 &self.tallies,
                 1,
                 Cleanup::Compact,
-                vec![("segment.bytes", "67108864"), ("min.cleanable.dirty.ratio", "0.01")],
+                vec![
+                    ("segment.bytes", "67108864"),
+                    ("min.cleanable.dirty.ratio", "0.01"),
+                    ("max.message.bytes", RECORD_BYTES_MAX),
+                ],
             ),
-            spec(&self.results, 1, Cleanup::Keep, Vec::new()),
+            spec(&self.results, 1, Cleanup::Keep, vec![("max.message.bytes", RECORD_BYTES_MAX)]),
             spec(&self.candidates, 1, Cleanup::Compact, Vec::new()),
             spec(&self.turnout, 1, Cleanup::Compact, Vec::new()),
         ]

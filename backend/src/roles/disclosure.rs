@@ -19,8 +19,12 @@ pub fn disclose(election: &Election, mut results: Results) -> Results {
         }
     }
     for location in &mut results.locations {
-        if embargoed || location.votes < election.disclosure_threshold {
-            location.contests.iter_mut().for_each(|contest| contest.votes = None);
+        for contest in &mut location.contests {
+            // By contest: few may have voted in one although many did in another.
+            let ballots: u64 = contest.votes.iter().flatten().map(|(_, votes)| votes).sum();
+            if embargoed || ballots < election.disclosure_threshold {
+                contest.votes = None;
+            }
         }
     }
     results.derive();
@@ -41,7 +45,10 @@ mod tests {
         let text = format!(
             "id = \"e\"\ntitle = \"E\"\nmode = \"test\"\nembargo = \"{embargo}\"\ncloses_at = \"2026-11-03T20:00:00Z\"
             disclosure_threshold = 10
-            contests = [{{ id = \"k\", title = \"K\", candidates = [{{ id = \"c\", name = \"C\" }}] }}]
+            contests = [
+                {{ id = \"k\", title = \"K\", candidates = [{{ id = \"c\", name = \"C\" }}] }},
+                {{ id = \"l\", title = \"L\", candidates = [{{ id = \"d\", name = \"D\" }}] }},
+            ]
             locations = [{{ id = \"p\", name = \"P\", registered_voters = 100 }}]"
         );
         let election = Definition::parse(&text).unwrap().into_election();
@@ -49,7 +56,10 @@ mod tests {
             definition_hash: election.definition_hash.clone(),
             partition: 0,
             next_offset: votes,
-            cells: vec![Cell { candidate: 0, location: 0, votes }],
+            cells: vec![
+                Cell { candidate: 0, location: 0, votes },
+                Cell { candidate: 1, location: 0, votes: 1 },
+            ],
             rejected: std::collections::BTreeMap::new(),
             late: 0,
             watermark_ms: None,
@@ -67,7 +77,8 @@ mod tests {
         assert_eq!(shown.contests[0].candidates[0].votes.is_some(), candidate);
         assert_eq!(shown.contests[0].leader.is_some(), candidate);
         assert_eq!(shown.locations[0].contests[0].votes.is_some(), split);
-        assert_eq!((shown.totals.votes, shown.locations[0].votes), (votes, votes));
+        assert_eq!(shown.locations[0].contests[1].votes, None, "one vote in a contest is always withheld");
+        assert_eq!((shown.totals.votes, shown.locations[0].votes), (votes + 1, votes));
         assert!(shown.totals.turnout.is_some());
     }
 

@@ -260,7 +260,7 @@ impl Electorate {
         let ballot = Paper { voter_id: &voter_id, candidate, cast_at, breakage };
         let location = &self.election.locations[self.places[place]];
         let mut json = match self.shape {
-            Shape::Short => ballot.short(self, location.id.as_str()),
+            Shape::Short => ballot.short(self, &location.name),
             Shape::Full => ballot.full(self, &location.name, number),
         };
         if breakage == Some(Reason::Malformed) {

@@ -75,6 +75,8 @@ fn votes_need_the_token_and_a_server_without_one_takes_none() {
     let site = demo_site();
     let (status, problem) = post(&site.server, "wrong", &vote("ada", "okafor", "AL"));
     assert_eq!((status, problem["code"].as_str()), (401, Some("unauthorized")));
+    let (status, problem) = post(&site.server, TOKEN, &"x".repeat(17 * 1024 * 1024));
+    assert_eq!((status, problem["code"].as_str()), (413, Some("unreadable_body")));
     let (status, problem) = post(&site.server, TOKEN, "");
     assert_eq!((status, problem["code"].as_str()), (400, Some("empty")));
     let (status, text) =
@@ -96,6 +98,16 @@ fn results_are_cached_by_version() {
     assert_eq!(
         (status, serde_json::from_str::<Value>(&body).unwrap()["code"].clone()),
         (404, json!("version_not_found"))
+    );
+    let (status, body) = site.server.get("/api/v1/results?version=new").unwrap();
+    assert_eq!(
+        (status, serde_json::from_str::<Value>(&body).unwrap()["code"].clone()),
+        (400, json!("bad_query"))
+    );
+    let (status, body) = site.server.get("/api/v1/votes").unwrap();
+    assert_eq!(
+        (status, serde_json::from_str::<Value>(&body).unwrap()["code"].clone()),
+        (405, json!("method_not_allowed"))
     );
     let (status, body) = site.server.get("/api/v1/nothing").unwrap();
     assert_eq!(

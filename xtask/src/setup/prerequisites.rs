@@ -51,10 +51,10 @@ pub(crate) const MAKE: Prerequisite = Prerequisite {
 };
 
 pub(crate) const NODE: Prerequisite = Prerequisite {
-    name: "Node.js 18 or newer",
+    name: "Node.js 20 or newer",
     purpose: "the charts are bundled and the browser tests run with it",
     programs: &["node"],
-    at_least: Some(("--version", 18)),
+    at_least: Some(("--version", 20)),
     packages: Packages { apt: "nodejs npm", dnf: "nodejs npm", brew: "node" },
 };
 

@@ -13,7 +13,6 @@ mod writer;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs::File,
     ops::Range,
     path::{Path, PathBuf},
     sync::{
@@ -33,7 +32,8 @@ use self::{
     writer::{Request, writer_loop},
 };
 use super::{
-    Cleanup, ExclusiveAppender, Journal, JournalError, Membership, NewRecord, Position, Reader, TopicSpec,
+    Cleanup, DirectoryLock, ExclusiveAppender, Journal, JournalError, Membership, NewRecord, Position,
+    Reader, TopicSpec,
 };
 
 /// Java's seed of murmur2 (`org.apache.kafka.common.utils.Utils.murmur2`).
@@ -61,8 +61,7 @@ struct Shared {
     /// Counts commits; readers wait for the next.
     commits: Mutex<u64>,
     committed: Condvar,
-    /// Keeps other processes out; released by the operating system however this one ends.
-    _lock: File,
+    _lock: DirectoryLock,
 }
 
 struct Topic {
@@ -90,15 +89,8 @@ impl EmbeddedJournal {
     /// [`JournalError::Setup`] where another process uses the directory; [`JournalError::Storage`] where it can't be
     /// read or written.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let lock = DirectoryLock::take(path)?;
         let io = |error: std::io::Error| storage(path, &error);
-        std::fs::create_dir_all(path).map_err(io)?;
-        let lock = File::create(path.join("lock")).map_err(io)?;
-        lock.try_lock().map_err(|error| match error {
-            std::fs::TryLockError::WouldBlock => {
-                JournalError::Setup(format!("another process uses {}", path.display()))
-            }
-            std::fs::TryLockError::Error(error) => io(error),
-        })?;
         let fail = |error: fjall::Error| storage(path, &error);
         let database = Database::builder(path.join("store")).open().map_err(fail)?;
         let catalog = database.keyspace("catalog", KeyspaceCreateOptions::default).map_err(fail)?;

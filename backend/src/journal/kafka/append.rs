@@ -13,7 +13,7 @@ use rdkafka::{
 };
 
 use super::{ASK_TIMEOUT, KafkaSettings, setup, unavailable, unsigned};
-use crate::journal::{ExclusiveAppender, JournalError, NewRecord, Position};
+use crate::journal::{ExclusiveAppender, JournalError, NewRecord, Position, topics::RECORD_BYTES_MAX};
 
 /// How long librdkafka tries to deliver a record before it gives up.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
@@ -75,7 +75,7 @@ impl Parcel {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         match &state.error {
-            Some(error) => Err(unavailable(error)),
+            Some(error) => Err(classify(error)),
             None => Ok(state
                 .positions
                 .iter()
@@ -95,6 +95,7 @@ impl KafkaProducer {
             ("compression.type", "lz4"),
             ("linger.ms", "5"),
             ("message.timeout.ms", DELIVERY_TIMEOUT_MS),
+            ("message.max.bytes", RECORD_BYTES_MAX),
             ("queue.buffering.max.messages", "500000"),
         ]);
         config.create_with_context(Deliveries).map(Self).map_err(|error| setup(&error))
@@ -115,7 +116,7 @@ impl KafkaProducer {
         for (number, record) in records.iter().enumerate() {
             let ticket = Box::new(Ticket { number, parcel: Arc::clone(&parcel) });
             let record = with_content(BaseRecord::with_opaque_to(topic, ticket), record);
-            self.send(record).map_err(|error| unavailable(&error))?;
+            self.send(record).map_err(|error| classify(&error))?;
         }
         parcel.wait()
     }
@@ -164,6 +165,9 @@ impl KafkaAppender {
             ("compression.type", "lz4"),
             ("linger.ms", "0"),
             ("message.timeout.ms", "10000"),
+            ("message.max.bytes", RECORD_BYTES_MAX),
+            // More than the rows of the first publication at the contract's bounds: a transaction is queued whole.
+            ("queue.buffering.max.messages", "1000000"),
             ("transaction.timeout.ms", "10000"),
         ]);
         let producer: ThreadedProducer<_> = config.create().map_err(|error| setup(&error))?;
@@ -189,6 +193,11 @@ impl ExclusiveAppender for KafkaAppender {
 }
 
 fn classify(error: &KafkaError) -> JournalError {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+        // Trying again can't help.
+        let why = "a record is larger than the topic's max.message.bytes; raise it".to_owned();
+        return JournalError::Setup(why);
+    }
     let fenced = matches!(
         error.rdkafka_error_code(),
         Some(

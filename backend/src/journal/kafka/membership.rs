@@ -9,6 +9,7 @@ use std::{
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
+    error::KafkaError,
 };
 
 use super::{KafkaSettings, setup, signed, unavailable, unsigned};
@@ -84,7 +85,11 @@ impl Membership for KafkaMembership {
         loop {
             // A record that slipped in before the pause is of no interest here.
             if let Some(Err(error)) = self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
-                return Err(unavailable(&error));
+                return Err(match error {
+                    // Our name is somebody else's now; this client is of no use any more.
+                    KafkaError::MessageConsumptionFatal(_) => JournalError::Fenced(error.to_string()),
+                    _ => unavailable(&error),
+                });
             }
             let ours = self.consumer.context().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if ours.is_some() && ours != self.told {

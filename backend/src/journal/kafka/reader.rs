@@ -12,7 +12,7 @@ use rdkafka::{
     message::{BorrowedMessage, Headers, Message},
 };
 
-use super::{KafkaSettings, setup, signed, unavailable, unsigned};
+use super::{ASK_TIMEOUT, KafkaSettings, setup, signed, unavailable, unsigned};
 use crate::journal::{Batch, JournalError, Position, ReadRecord, Reader, SIMULATION_HEADER};
 
 pub(super) struct KafkaReader {
@@ -66,23 +66,23 @@ impl KafkaReader {
         Ok(Self { consumer, topic: topic.to_owned(), pending: None })
     }
 
+    /// The partition whose position lies outside of what the broker has: the error doesn't name it.
+    fn out_of_range(&self) -> Option<(u32, u64)> {
+        let assigned = self.consumer.assignment().ok()?;
+        assigned.elements().into_iter().find_map(|element| {
+            let asked = element.offset().to_raw()?;
+            let marks = self.consumer.fetch_watermarks(&self.topic, element.partition(), ASK_TIMEOUT).ok()?;
+            let outside = asked < marks.0 || asked > marks.1;
+            outside.then(|| (unsigned(element.partition()), u64::try_from(asked).unwrap_or(0)))
+        })
+    }
+
     fn failed(&self, error: &KafkaError) -> JournalError {
         let gone = [RDKafkaErrorCode::OffsetOutOfRange, RDKafkaErrorCode::AutoOffsetReset];
         match error.rdkafka_error_code() {
             Some(code) if gone.contains(&code) => {
-                let position = self.consumer.position().ok();
-                let place = position.as_ref().and_then(|list| {
-                    list.elements().into_iter().next().map(|element| {
-                        (unsigned(element.partition()), element.offset().to_raw().unwrap_or(-1))
-                    })
-                });
-                let (partition, offset) = place.unwrap_or((0, 0));
-                JournalError::Gone {
-                    topic: self.topic.clone(),
-                    partition,
-                    offset: u64::try_from(offset).unwrap_or(0),
-                    why: error.to_string(),
-                }
+                let (partition, offset) = self.out_of_range().unwrap_or_default();
+                JournalError::Gone { topic: self.topic.clone(), partition, offset, why: error.to_string() }
             }
             _ => unavailable(error),
         }

@@ -153,9 +153,15 @@ impl Worker<'_> {
 
     /// Partitions that stay keep their counters; those that are new start from their first offset.
     fn take_over(&self, counters: &mut BTreeMap<u32, Counter>, share: &BTreeSet<u32>) {
-        counters.retain(|partition, _| share.contains(partition));
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.clear();
+        counters.retain(|partition, _| {
+            let stays = share.contains(partition);
+            if !stays {
+                progress.remove(partition);
+            }
+            stays
+        });
+        drop(progress);
         let interval = i64::try_from(self.settings.publish_interval.as_millis()).unwrap_or(i64::MAX);
         for partition in share {
             counters

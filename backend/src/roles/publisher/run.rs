@@ -57,7 +57,10 @@ pub fn run(journal: &dyn Journal, settings: &PublisherSettings, stop: &Stop) -> 
         match outcome {
             Ok(still_ours) => ours = still_ours,
             Err(JournalError::Fenced(by)) => {
+                // Whoever has the name was given the partition; it is ours again when the group says so.
                 tracing::warn!(by, "another publisher has taken over");
+                membership = journal.join(&settings.group, &settings.topics.tallies)?;
+                ours = false;
                 std::thread::sleep(RETRY_WAIT);
             }
             Err(error) if error.is_transient() => {
