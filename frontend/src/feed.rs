@@ -12,6 +12,7 @@ use futures_util::{
 use gloo_net::websocket::{Message, futures::WebSocket};
 use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
+use serde::{Deserialize, de::DeserializeOwned};
 use tallyboard_shared::message::{ClientMessage, PROTOCOL_JSON, ServerMessage};
 
 use crate::{
@@ -101,9 +102,7 @@ impl Feed {
                 Either::Left((Some(Err(_)) | None, _)) | Either::Right(_) => return End::Closed { welcomed },
             };
             // A message of a kind that this page doesn't know is none of its business.
-            let Ok(message) = serde_json::from_str::<ServerMessage>(&frame) else {
-                continue;
-            };
+            let Some(message) = read_frame(&frame) else { continue };
             welcomed |= matches!(message, ServerMessage::Welcome(_));
             let now_ms = js_sys::Date::now();
             let mut step = Step::Continue;
@@ -143,6 +142,26 @@ impl Feed {
     fn draw(self, now_ms: f64) {
         self.now_ms.set(now_ms);
         self.board.notify();
+    }
+}
+
+/// Reads a message; `None` where it is of a kind that this page doesn't know.
+///
+/// The same as deserializing a [`ServerMessage`], which would first copy the whole message into a tree to find its tag.
+fn read_frame(frame: &str) -> Option<ServerMessage> {
+    #[derive(Deserialize)]
+    struct Tag {
+        r#type: String,
+    }
+    fn body<T: DeserializeOwned>(frame: &str) -> Option<T> {
+        serde_json::from_str(frame).ok()
+    }
+    match body::<Tag>(frame)?.r#type.as_str() {
+        "welcome" => body(frame).map(ServerMessage::Welcome),
+        "update" => body(frame).map(ServerMessage::Update),
+        "status" => body(frame).map(ServerMessage::Status),
+        "goodbye" => body(frame).map(ServerMessage::Goodbye),
+        _ => None,
     }
 }
 
@@ -205,6 +224,35 @@ fn address() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_of_message_is_read() {
+        use crate::board::samples::{results, time, welcome};
+        use tallyboard_shared::{
+            message::{FeedState, Goodbye, GoodbyeReason, Status},
+            update::Update,
+        };
+        let counted = |version| results(version, Some(100), &[Some(version), None]);
+        let messages = [
+            welcome(Some(counted(1))),
+            welcome(None),
+            ServerMessage::Update(Box::new(Update::between(&counted(1), &counted(2)).unwrap())),
+            ServerMessage::Status(Status {
+                state: FeedState::CatchingUp,
+                now: time(1),
+                version: Some(2),
+                lag: None,
+                stale_since: None,
+            }),
+            ServerMessage::Goodbye(Goodbye { reason: GoodbyeReason::Restart, message: "soon".into() }),
+        ];
+        for message in messages {
+            let frame = serde_json::to_string(&message).unwrap();
+            assert_eq!(read_frame(&frame), Some(message));
+        }
+        assert_eq!(read_frame(r#"{"type":"weather"}"#), None);
+        assert_eq!(read_frame("[]"), None);
+    }
 
     #[test]
     fn waits_grow_to_a_bound_and_differ() {

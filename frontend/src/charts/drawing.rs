@@ -1,9 +1,8 @@
-//! A chart's whole option: what charming's types say, and the few settings of ECharts that they don't know.
+//! A chart's whole option: what charming's builders say, and the few settings of ECharts that they don't know.
 //!
 //! Pure data, so that a chart is drawn again only where its option differs from the one before.
 
 use charming::{
-    Chart,
     component::{Aria, Axis, Grid},
     element::{AxisLabel, AxisLine, AxisLineStyle, AxisTick, LineStyle, SplitLine},
 };
@@ -22,10 +21,14 @@ pub(super) const CHART_HEIGHT: i32 = 300;
 pub struct Drawing(Value);
 
 impl Drawing {
-    /// Puts `beyond` over the chart: objects are merged, lists item by item, everything else is replaced.
+    /// Puts `beyond` over the parts of a chart: objects are merged, lists item by item, everything else is replaced.
+    ///
+    /// Charming's `Chart` would put the parts together too, and with it the code of all thirty kinds of series into the
+    /// page.
     #[must_use]
-    pub fn new(chart: &Chart, beyond: Value) -> Self {
-        let mut option = serde_json::to_value(chart).unwrap_or_default();
+    pub fn new(parts: Value, beyond: Value, palette: &Palette) -> Self {
+        let mut option = frame(palette);
+        merge(&mut option, parts);
         merge(&mut option, beyond);
         Self(option)
     }
@@ -60,12 +63,13 @@ fn merge(option: &mut Value, beyond: Value) {
 }
 
 /// What all charts share: motion, and a description for screen readers.
-pub(super) fn frame(palette: &Palette) -> Chart {
-    Chart::new()
-        .animation(!palette.still)
-        .animation_duration(0)
-        .animation_duration_update(ANIMATION_MS)
-        .aria(Aria::new().enabled(true))
+fn frame(palette: &Palette) -> Value {
+    json!({
+        "animation": !palette.still,
+        "animationDuration": 0,
+        "animationDurationUpdate": ANIMATION_MS,
+        "aria": Aria::new().enabled(true),
+    })
 }
 
 /// The settings of all charts that charming has no words for.

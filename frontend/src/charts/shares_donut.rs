@@ -1,14 +1,13 @@
 //! Shares of the votes, as a donut with its names around it.
 
 use charming::{
-    Chart,
     datatype::DataPointItem,
     element::{ItemStyle, Tooltip, Trigger},
     series::Pie,
 };
 use serde_json::json;
 
-use super::drawing::{Drawing, beyond, frame};
+use super::drawing::{Drawing, beyond};
 use crate::{format, palette::Palette, standings::Standing};
 
 /// Below this share a slice has no label: it would only push the others about.
@@ -25,14 +24,13 @@ pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
                 .item_style(ItemStyle::new().color(palette.paint(&standing.tone)))
         })
         .collect();
-    let chart: Chart = frame(palette).tooltip(Tooltip::new().trigger(Trigger::Item)).series(
-        Pie::new()
-            .id("shares")
-            .name("Votes")
-            .radius(vec!["42%", "64%"])
-            .item_style(ItemStyle::new().border_color(palette.card.as_str()).border_width(2))
-            .data(slices),
-    );
+    let donut = Pie::new()
+        .id("shares")
+        .name("Votes")
+        .radius(vec!["42%", "64%"])
+        .item_style(ItemStyle::new().border_color(palette.card.as_str()).border_width(2))
+        .data(slices);
+    let parts = json!({ "tooltip": Tooltip::new().trigger(Trigger::Item), "series": [donut] });
     let mut over = beyond(palette);
     let labels: Vec<_> = standings
         .iter()
@@ -51,7 +49,7 @@ pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
         "animationType": "expansion",
         "animationTypeUpdate": "transition",
     }]);
-    Drawing::new(&chart, over)
+    Drawing::new(parts, over, palette)
 }
 
 #[cfg(test)]

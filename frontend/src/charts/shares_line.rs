@@ -1,7 +1,6 @@
 //! How the count moved: the share of each candidate over the publications, against the time they were made.
 
 use charming::{
-    Chart,
     datatype::CompositeValue,
     element::{AxisType, LineStyle, Tooltip, Trigger},
     series::Line,
@@ -9,7 +8,7 @@ use charming::{
 use serde_json::json;
 use tallyboard_shared::{ids::ContestId, message::HistoryPoint};
 
-use super::drawing::{CHART_HEIGHT, Drawing, axis, beyond, frame, grid};
+use super::drawing::{CHART_HEIGHT, Drawing, axis, beyond, grid};
 use crate::{palette::Palette, standings::Standing};
 
 /// How many candidates have a line.
@@ -88,13 +87,8 @@ pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette
     let first_ms = moments.first().map_or(0, |moment| moment.time_ms);
     let span_ms = (last_ms - first_ms).max(SPAN_MIN_MS);
     let scale = Scale::over(moments);
-    let chart: Chart = frame(palette)
-        .grid(grid(MARGIN_LEFT, margin_right(standings), MARGIN_TOP, MARGIN_BOTTOM))
-        .tooltip(Tooltip::new().trigger(Trigger::Axis))
-        .x_axis(axis(palette).type_(AxisType::Time).max(last_ms).min(last_ms - span_ms))
-        .y_axis(axis(palette).type_(AxisType::Value).min(scale.min).max(scale.max).interval(scale.step));
     let shown = standings.iter().take(LINES_MAX).enumerate();
-    let chart = shown.fold(chart, |chart, (position, standing)| {
+    let lines = shown.map(|(position, standing)| {
         let line: Vec<CompositeValue> = moments
             .iter()
             .filter_map(|moment| {
@@ -102,15 +96,20 @@ pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette
                 Some(vec![CompositeValue::from(moment.time_ms), CompositeValue::from(share)].into())
             })
             .collect();
-        chart.series(
-            Line::new()
-                .id(standing.id.as_str())
-                .name(standing.name.as_str())
-                // One point alone makes no line.
-                .show_symbol(moments.len() == 1)
-                .line_style(LineStyle::new().width(2.2))
-                .data(line),
-        )
+        Line::new()
+            .id(standing.id.as_str())
+            .name(standing.name.as_str())
+            // One point alone makes no line.
+            .show_symbol(moments.len() == 1)
+            .line_style(LineStyle::new().width(2.2))
+            .data(line)
+    });
+    let parts = json!({
+        "grid": grid(MARGIN_LEFT, margin_right(standings), MARGIN_TOP, MARGIN_BOTTOM),
+        "tooltip": Tooltip::new().trigger(Trigger::Axis),
+        "xAxis": axis(palette).type_(AxisType::Time).max(last_ms).min(last_ms - span_ms),
+        "yAxis": axis(palette).type_(AxisType::Value).min(scale.min).max(scale.max).interval(scale.step),
+        "series": lines.collect::<Vec<_>>(),
     });
     let mut over = beyond(palette);
     let time = if span_ms < SPAN_WITHOUT_SECONDS_MS { "{HH}:{mm}:{ss}" } else { "{HH}:{mm}" };
@@ -144,7 +143,7 @@ pub fn shares_line(moments: &[Moment], standings: &[Standing], palette: &Palette
             })
         })
         .collect();
-    Drawing::new(&chart, over)
+    Drawing::new(parts, over, palette)
 }
 
 /// The vertical axis, in percent.

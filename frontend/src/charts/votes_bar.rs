@@ -1,7 +1,6 @@
 //! Votes by candidate, as lying bars: the first candidates by name, the rest as one.
 
 use charming::{
-    Chart,
     component::Axis,
     datatype::DataPointItem,
     element::{AxisType, Formatter, ItemStyle, Label, LabelPosition, Tooltip, Trigger},
@@ -9,7 +8,7 @@ use charming::{
 };
 use serde_json::json;
 
-use super::drawing::{Drawing, axis, beyond, frame, grid};
+use super::drawing::{Drawing, axis, beyond, grid};
 use crate::{format, palette::Palette, standings::Standing};
 
 /// Draws standings that were ranked and folded; withheld figures have no bar.
@@ -24,26 +23,19 @@ pub fn votes_bar(standings: &[Standing], palette: &Palette) -> Drawing {
                 .item_style(ItemStyle::new().color(palette.paint(&standing.tone)).border_radius(3))
         })
         .collect();
-    let chart: Chart = frame(palette)
-        .grid(grid(0, 76, 4, 4).contain_label(true))
-        .tooltip(Tooltip::new().trigger(Trigger::Item))
-        .x_axis(Axis::new().type_(AxisType::Value).show(false).min(0).max("dataMax"))
-        .y_axis(axis(palette).type_(AxisType::Category).inverse(true).data(names))
-        .series(
-            Bar::new()
-                .id("votes")
-                .name("Votes")
-                .bar_width("58%")
-                .label(
-                    Label::new()
-                        .show(true)
-                        .position(LabelPosition::Right)
-                        .color(palette.ink.as_str())
-                        .font_size(13)
-                        .formatter(Formatter::String("{c}".to_owned())),
-                )
-                .data(bars),
-        );
+    let label = Label::new()
+        .show(true)
+        .position(LabelPosition::Right)
+        .color(palette.ink.as_str())
+        .font_size(13)
+        .formatter(Formatter::String("{c}".to_owned()));
+    let parts = json!({
+        "grid": grid(0, 76, 4, 4).contain_label(true),
+        "tooltip": Tooltip::new().trigger(Trigger::Item),
+        "xAxis": Axis::new().type_(AxisType::Value).show(false).min(0).max("dataMax"),
+        "yAxis": axis(palette).type_(AxisType::Category).inverse(true).data(names),
+        "series": [Bar::new().id("votes").name("Votes").bar_width("58%").label(label).data(bars)],
+    });
     let mut over = beyond(palette);
     over["yAxis"] = json!({
         "axisLine": { "show": false },
@@ -55,7 +47,7 @@ pub fn votes_bar(standings: &[Standing], palette: &Palette) -> Drawing {
         .map(|standing| json!({ "label": { "formatter": format::count_or_dash(standing.votes) } }))
         .collect();
     over["series"] = json!([{ "data": labels }]);
-    Drawing::new(&chart, over)
+    Drawing::new(parts, over, palette)
 }
 
 fn label(standing: &Standing) -> String {
