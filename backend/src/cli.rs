@@ -224,8 +224,12 @@ fn share(text: &str) -> Result<f64, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
-    Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))
+    let duration = Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))?;
+    if duration > INTERVAL_MAX { Err(format!("`{text}` is more than a minute")) } else { Ok(duration) }
 }
+
+/// Results that are published less often than once a minute aren't live.
+const INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 fn column_range(text: &str) -> Result<(String, String), String> {
     match text.split_once("..") {

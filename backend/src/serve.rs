@@ -77,6 +77,8 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         .and_then(|prepared| if prepared { roles.run() } else { Ok(()) });
     stop.raise();
     let served = runtime.block_on(web).context("the web server panicked")?;
+    // What still waits for a broker isn't waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     outcome?;
     served.context("the web server failed")?;
     tracing::info!("stopped");
@@ -224,7 +226,7 @@ impl Roles<'_> {
             for (name, task) in tasks {
                 let thread = std::thread::Builder::new().name(name.into());
                 let guarded = move || {
-                    let _guard = StopOnDrop(stop);
+                    let _guard = stop.guard();
                     task()
                 };
                 threads.push((name, thread.spawn_scoped(scope, guarded)?));
@@ -248,11 +250,18 @@ impl Roles<'_> {
     /// The election has a definition: the demonstration's where none was named.
     fn simulate(&self, rate: Rate) {
         let topic = self.topics.votes.as_str();
-        let first = match self.journal.bounds(topic) {
-            Ok(bounds) => bounds.values().map(|bounds| bounds.end).sum(),
-            Err(error) => {
-                tracing::error!(%error, "the simulation can't start");
-                return;
+        let first = loop {
+            match self.journal.bounds(topic) {
+                Ok(bounds) => break bounds.values().map(|bounds| bounds.end).sum(),
+                // A topic that was just made takes a moment to be known.
+                Err(error) if error.is_transient() && !self.stop.is_raised() => {
+                    tracing::info!(%error, "the simulation waits");
+                    std::thread::sleep(BROKER_WAIT);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the simulation can't start");
+                    return;
+                }
             }
         };
         let electorate = Electorate::new((*self.election).clone(), 1, DEMO_SHARES, Shape::Short);
@@ -261,14 +270,5 @@ impl Roles<'_> {
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "the simulation ended"),
         }
-    }
-}
-
-/// A role that ends, by an error or a panic, stops the others: half a pipeline must not look like a quiet night.
-struct StopOnDrop<'a>(&'a Stop);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.raise();
     }
 }

@@ -24,7 +24,14 @@ impl Stop {
         self.0.notify.notify_waiters();
     }
 
-    /// Whether to stop: for threads, which look at it at least five times a second.
+    /// Raises the flag when it goes out of scope, by an end, an error or a panic: half a pipeline must not look like a
+    /// quiet night.
+    #[must_use]
+    pub fn guard(&self) -> StopGuard<'_> {
+        StopGuard(self)
+    }
+
+    /// Whether to stop: for threads, which look at it between their waits for the journal.
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.0.raised.load(Ordering::Acquire)
@@ -40,6 +47,15 @@ impl Stop {
             }
             notified.await;
         }
+    }
+}
+
+/// See [`Stop::guard`].
+pub struct StopGuard<'a>(&'a Stop);
+
+impl Drop for StopGuard<'_> {
+    fn drop(&mut self) {
+        self.0.raise();
     }
 }
 

@@ -1,25 +1,28 @@
 //! Votes by HTTP: one, or many as NDJSON; answered once the journal has them.
 //!
-//! A line that isn't a ballot, or names what the election doesn't have, is refused with its reason and not appended.
-//! Whether its time is right and whether the voter has voted before is for the count to say. Voter ids are in no answer
-//! and no log line.
+//! A line that the count would reject whatever came before it is refused with its reason and not appended. Whether the
+//! voter has voted before, and whether the vote is late, is for the count to say. Voter ids are in no answer and no log
+//! line. Nothing of a body is read before the token is checked, and few bodies are read at a time.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
+    extract::{Request, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::Response,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tallyboard_shared::{election::Election, reason::Reason};
+use tallyboard_shared::{Timestamp, election::Election, reason::Reason};
+use tokio::sync::Semaphore;
 
 use super::{App, problem::Problem};
 use crate::{
     journal::{Journal, NewRecord, SIMULATION_HEADER},
-    tally::{Roster, check_choice, decode},
+    tally::{Roster, Rules, decode},
 };
 
 /// The HTTP header by which a sender says that its votes are made up.
@@ -28,11 +31,17 @@ const SIMULATION_HTTP_HEADER: &str = SIMULATION_HEADER;
 /// A request has at most so many lines, whatever their length.
 const LINES_MAX: usize = 50_000;
 
+/// So many bodies are in memory at a time, at most; further requests wait unread.
+const REQUESTS_AT_ONCE_MAX: usize = 8;
+
 /// Where votes go and who may send them.
 pub struct Ingest {
     journal: Arc<dyn Journal>,
     topic: String,
-    roster: Arc<Roster>,
+    roster: Roster,
+    rules: Rules,
+    /// Places for requests whose bodies are being read.
+    places: Semaphore,
     /// Of the token: comparing digests takes the same time whatever was sent.
     token_digest: [u8; 32],
 }
@@ -58,8 +67,14 @@ impl Ingest {
     /// Takes votes for an election from whoever has the token.
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>, topic: String, election: &Election, token: &str) -> Self {
-        let roster = Arc::new(Roster::new(election));
-        Self { journal, topic, roster, token_digest: Sha256::digest(token).into() }
+        Self {
+            journal,
+            topic,
+            roster: Roster::new(election),
+            rules: Rules::new(election),
+            places: Semaphore::new(REQUESTS_AT_ONCE_MAX),
+            token_digest: Sha256::digest(token).into(),
+        }
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
@@ -74,6 +89,7 @@ impl Ingest {
         body: &[u8],
         simulated: bool,
     ) -> Result<(Vec<Option<LineReceipt>>, Vec<NewRecord>), Problem> {
+        let now_ms = Timestamp::now().as_millisecond();
         let mut lines = Vec::new();
         let mut records = Vec::new();
         for (number, line) in (1..).zip(split(body)) {
@@ -81,7 +97,7 @@ impl Ingest {
                 let detail = format!("a request has at most {LINES_MAX} votes");
                 return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", detail));
             }
-            lines.push(match self.check(line) {
+            lines.push(match self.check(line, now_ms, simulated) {
                 Ok(key) => {
                     let mut record = NewRecord::new(key, line);
                     if simulated {
@@ -99,12 +115,26 @@ impl Ingest {
         Ok((lines, records))
     }
 
-    /// The key of the record, where the line is a ballot and the election has what it names.
-    fn check(&self, line: &[u8]) -> Result<Vec<u8>, Reason> {
+    /// The key of the record, where the count wouldn't reject the line whatever came before it.
+    fn check(&self, line: &[u8], now_ms: i64, simulated: bool) -> Result<Vec<u8>, Reason> {
         let ballot = decode(line)?;
-        check_choice(&self.roster, &ballot)?;
+        self.rules.check(&ballot, Some(now_ms), simulated)?;
+        self.roster.choice(&ballot)?;
         Ok(ballot.voter_id.as_str().as_bytes().to_vec())
     }
+}
+
+/// Lets requests with the token through, before anything of their bodies is read.
+pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+    let Some(ingest) = &app.0.ingest else {
+        let detail = "votes by HTTP are off; they are on when TALLYBOARD_INGEST_TOKEN is set";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "ingest_off", detail));
+    };
+    if !ingest.admits(request.headers()) {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is needed"));
+    }
+    let _place = ingest.places.acquire().await.expect("the semaphore is never closed");
+    Ok(next.run(request).await)
 }
 
 pub(super) async fn votes(
@@ -112,13 +142,7 @@ pub(super) async fn votes(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Receipt>, Problem> {
-    let Some(ingest) = &app.0.ingest else {
-        let detail = "votes by HTTP are off; they are on when TALLYBOARD_INGEST_TOKEN is set";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "ingest_off", detail));
-    };
-    if !ingest.admits(&headers) {
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is needed"));
-    }
+    let ingest = app.0.ingest.as_ref().expect("`admit` lets nobody through where there is no ingest");
     let body = body.map_err(|error| Problem::new(error.status(), "unreadable_body", error.body_text()))?;
     let simulated = headers.contains_key(SIMULATION_HTTP_HEADER);
     let (lines, records) = ingest.sort(&body, simulated)?;

@@ -14,12 +14,14 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
 use tallyboard_shared::message::FeedState;
+use tokio_util::task::TaskTracker;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
 pub use ingest::Ingest;
@@ -42,6 +44,8 @@ struct Inner {
     allowed_origins: Vec<String>,
     metrics: PrometheusHandle,
     stop: Stop,
+    /// Open WebSockets, which axum doesn't wait for.
+    sessions: TaskTracker,
 }
 
 impl App {
@@ -55,7 +59,15 @@ impl App {
         metrics: PrometheusHandle,
         stop: Stop,
     ) -> Self {
-        Self(Arc::new(Inner { feed, shows, ingest, allowed_origins, metrics, stop }))
+        Self(Arc::new(Inner {
+            feed,
+            shows,
+            ingest,
+            allowed_origins,
+            metrics,
+            stop,
+            sessions: TaskTracker::new(),
+        }))
     }
 
     /// The routes.
@@ -69,7 +81,12 @@ impl App {
             .route("/ws", get(session::upgrade))
             .route("/api/v1/election", get(election))
             .route("/api/v1/results", get(results))
-            .route("/api/v1/votes", post(ingest::votes).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
+            .route(
+                "/api/v1/votes",
+                post(ingest::votes)
+                    .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+                    .layer(middleware::from_fn_with_state(self.clone(), ingest::admit)),
+            )
             .route("/api/{*path}", get(unknown))
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(ready))
@@ -118,12 +135,12 @@ async fn results(
         let detail = format!("only the newest version, {}, can be had", shown.version());
         return Err(Problem::new(StatusCode::NOT_FOUND, "version_not_found", detail));
     }
-    let tag = format!("\"{}\"", shown.version());
+    // Weak, since the same version may be answered compressed or not.
+    let tag = format!("W/\"{}\"", shown.version());
     let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "public, max-age=1".into())];
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
-    // Compression makes a tag weak on its way; the version behind it is the same.
-    let mut known = known.flat_map(|tags| tags.split(',')).map(|known| known.trim().trim_start_matches("W/"));
-    if known.any(|known| known == tag || known == "*") {
+    let mut known = known.flat_map(|tags| tags.split(',')).map(str::trim);
+    if known.any(|known| known.trim_start_matches("W/") == tag.trim_start_matches("W/") || known == "*") {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
     Ok((caching, [(header::CONTENT_TYPE, "application/json")], body).into_response())
@@ -146,26 +163,44 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
+/// How often samples of histograms are put into their buckets.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long connections get to end once the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Serves until stopped; open connections get a few seconds to end.
 ///
 /// # Errors
 /// Where the listener fails.
 pub async fn serve(listener: tokio::net::TcpListener, app: App, stop: Stop) -> std::io::Result<()> {
+    let sessions = app.0.sessions.clone();
+    let metrics = app.0.metrics.clone();
     let stopping = stop.clone();
     let server =
         axum::serve(listener, app.router()).with_graceful_shutdown(async move { stopping.raised().await });
+    let drained = async {
+        let outcome = server.await;
+        sessions.close();
+        sessions.wait().await;
+        outcome
+    };
     let patience = async {
         stop.raised().await;
         tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
+    let upkeep = async {
+        loop {
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
+            metrics.run_upkeep();
+        }
+    };
     tokio::select! {
-        outcome = server => outcome,
+        outcome = drained => outcome,
         () = patience => {
             tracing::warn!("connections that didn't end are cut");
             Ok(())
         }
+        () = upkeep => unreachable!("upkeep goes on as long as the server"),
     }
 }
-
-/// How long connections get to end once the server stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -21,7 +21,7 @@ use tallyboard_shared::message::{ClientMessage, Goodbye, GoodbyeReason, PROTOCOL
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{App, problem::Problem};
-use crate::roles::viewer::{Feed, Frame, Subscription};
+use crate::roles::viewer::{Feed, Frame, Subscription, encode};
 
 /// CONTRACT, "WebSocket".
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -60,7 +60,12 @@ pub(super) async fn upgrade(
         .max_frame_size(CLIENT_BYTES_MAX)
         // A frame is handed on at once; up to one frame waits for a slow client.
         .write_buffer_size(0);
-    Ok(upgrade.on_upgrade(|socket| serve(socket, app)).into_response())
+    let session = app.0.sessions.token();
+    let serving = async |socket| {
+        let _session = session;
+        serve(socket, app).await;
+    };
+    Ok(upgrade.on_upgrade(serving).into_response())
 }
 
 /// A page may connect to the server that it came from. Whoever sends no origin isn't a page of somebody else.
@@ -91,7 +96,7 @@ async fn serve(mut socket: WebSocket, app: App) {
     metrics::gauge!("tallyboard_websocket_clients").decrement(1.0);
     let Ok(end) = end else { return };
     if let Some(goodbye) = end.goodbye {
-        let frame = feed_json(&ServerMessage::Goodbye(goodbye));
+        let frame = encode(&ServerMessage::Goodbye(goodbye));
         if send(&mut socket, frame).await.is_err() {
             return;
         }
@@ -99,10 +104,6 @@ async fn serve(mut socket: WebSocket, app: App) {
     let close = CloseFrame { code: end.code, reason: Utf8Bytes::from_static("") };
     // The client may have closed first.
     drop(tokio::time::timeout(SEND_TIMEOUT, socket.send(Message::Close(Some(close)))).await);
-}
-
-fn feed_json(message: &ServerMessage) -> Bytes {
-    serde_json::to_vec(message).expect("messages have only text keys").into()
 }
 
 fn text(json: Bytes) -> Message {
@@ -133,7 +134,7 @@ impl Session {
     async fn run(&mut self, socket: &mut WebSocket, app: &App) -> Result<End, Gone> {
         self.welcome(socket).await?;
         let status = self.feed.status.borrow_and_update().clone();
-        send(socket, feed_json(&ServerMessage::Status(status))).await?;
+        send(socket, encode(&ServerMessage::Status(status))).await?;
         let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_INTERVAL, PING_INTERVAL);
         loop {
             tokio::select! {
@@ -207,7 +208,7 @@ impl Session {
         match serde_json::from_str(&text) {
             Ok(ClientMessage::Resume { version }) if Some(version) == self.sent => {}
             Ok(ClientMessage::Resume { .. }) => self.welcome(socket).await?,
-            Ok(ClientMessage::Ping) => send(socket, feed_json(&ServerMessage::Status(feed.status()))).await?,
+            Ok(ClientMessage::Ping) => send(socket, encode(&ServerMessage::Status(feed.status()))).await?,
             Err(_) => {
                 return Ok(ControlFlow::Break(End::policy(
                     GoodbyeReason::Policy,

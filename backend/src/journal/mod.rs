@@ -18,7 +18,7 @@ use std::{
 };
 
 pub use directory::DirectoryLock;
-pub use topics::{Cleanup, TopicSpec, Topics};
+pub use topics::{Cleanup, Partitions, TopicSpec, Topics};
 
 /// A header on a vote says that it was made up. Its value is empty.
 pub const SIMULATION_HEADER: &str = "tallyboard-simulation";

@@ -27,13 +27,33 @@ pub enum Cleanup {
     Compact,
 }
 
+/// How many partitions a topic has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partitions {
+    /// One, because the order of all its records matters.
+    One,
+    /// Whatever it has; a new one gets so many.
+    Any(u32),
+}
+
+impl Partitions {
+    /// How many a new topic gets.
+    #[must_use]
+    pub fn when_new(self) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Any(count) => count.max(1),
+        }
+    }
+}
+
 /// What a topic must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicSpec {
     /// Its name.
     pub name: String,
-    /// How many partitions a new one gets.
-    pub partitions: u32,
+    /// How many partitions it has.
+    pub partitions: Partitions,
     /// What happens to old records.
     pub cleanup: Cleanup,
     /// Further settings of a new one, as Kafka names them.
@@ -64,11 +84,11 @@ impl Topics {
             settings,
         };
         vec![
-            spec(&self.votes, vote_partitions, Cleanup::Keep, Vec::new()),
+            spec(&self.votes, Partitions::Any(vote_partitions), Cleanup::Keep, Vec::new()),
             // Whoever publishes is who holds the one partition. Small segments and early compaction keep it small.
             spec(
                 &self.tallies,
-                1,
+                Partitions::One,
                 Cleanup::Compact,
                 vec![
                     ("segment.bytes", "67108864"),
@@ -76,9 +96,14 @@ impl Topics {
                     ("max.message.bytes", RECORD_BYTES_MAX),
                 ],
             ),
-            spec(&self.results, 1, Cleanup::Keep, vec![("max.message.bytes", RECORD_BYTES_MAX)]),
-            spec(&self.candidates, 1, Cleanup::Compact, Vec::new()),
-            spec(&self.turnout, 1, Cleanup::Compact, Vec::new()),
+            spec(
+                &self.results,
+                Partitions::One,
+                Cleanup::Keep,
+                vec![("max.message.bytes", RECORD_BYTES_MAX)],
+            ),
+            spec(&self.candidates, Partitions::One, Cleanup::Compact, Vec::new()),
+            spec(&self.turnout, Partitions::One, Cleanup::Compact, Vec::new()),
         ]
     }
 }

@@ -9,7 +9,21 @@ pub mod publication;
 pub mod publisher;
 pub mod viewer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a shell waits before it tries again what failed for a passing reason.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// Time that only runs forward, for pacing: the clock on the wall may be set.
+#[derive(Clone, Copy)]
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn elapsed_ms(self) -> i64 {
+        i64::try_from(self.0.elapsed().as_millis()).expect("no process runs for so long")
+    }
+}

@@ -8,7 +8,10 @@ use tallyboard_shared::{
     update::Update,
 };
 
-use crate::journal::{NewRecord, Topics};
+use crate::{
+    journal::{NewRecord, Topics},
+    tally::IMPLICIT_CONTEST,
+};
 
 /// What a record of `election_results` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,7 +128,7 @@ fn candidate_rows(
                 continue;
             }
             // A definition has every candidate's id once; votes without one may use an id in several contests.
-            let key = if election.defined || results.contests.len() == 1 {
+            let key = if election.defined || contest.id.as_str() == IMPLICIT_CONTEST {
                 candidate.id.to_string()
             } else {
                 format!("{}/{}", contest.id, candidate.id)

@@ -91,7 +91,8 @@ pub fn send(
         if exhausted {
             return Ok(Sent { next, exhausted: true });
         }
-        if let Rate::PerSecond(_) = rate {
+        // Behind the rate there is no time to rest.
+        if rate != Rate::Max && room < sink.batch_max() {
             std::thread::sleep(BATCH_INTERVAL);
         }
     }

@@ -42,9 +42,9 @@ pub enum Outcome {
     Rejected(Reason),
 }
 
-/// The rules that don't depend on names.
+/// The rules that depend neither on names nor on what came before.
 #[derive(Debug)]
-struct Rules {
+pub struct Rules {
     refuses_simulated: bool,
     opens_at_ms: i64,
     closes_at_ms: i64,
@@ -73,14 +73,7 @@ impl Fold {
     #[must_use]
     pub fn new(election: &Election, partition: u32, key: FingerprintKey) -> Self {
         Self {
-            rules: Rules {
-                refuses_simulated: election.mode == Mode::Live,
-                opens_at_ms: election.opens_at.map_or(i64::MIN, |time| time.as_millisecond()),
-                closes_at_ms: election.closes_at.map_or(i64::MAX, |time| time.as_millisecond()),
-                max_clock_skew_ms: election.max_clock_skew_ms,
-                allowed_lateness_ms: election.allowed_lateness_ms,
-                rejects_late: election.late_policy == LatePolicy::Reject,
-            },
+            rules: Rules::new(election),
             definition_hash: election.definition_hash.clone(),
             partition,
             next_offset: 0,
@@ -116,7 +109,7 @@ impl Fold {
 
     fn judge(&mut self, record: &Record<'_>) -> Result<bool, Reason> {
         let ballot = decode(record.value)?;
-        self.rules.check(&ballot, record)?;
+        self.rules.check(&ballot, record.timestamp_ms, record.simulated)?;
         let choice = self.roster.choice(&ballot)?;
         let late = self.watermark_ms().is_some_and(|watermark| ballot.cast_at_ms < watermark);
         if late && self.rules.rejects_late {
@@ -125,6 +118,7 @@ impl Fold {
         if !self.voters.first_vote(choice.contest, ballot.voter_id.as_str()) {
             return Err(Reason::DuplicateVoter);
         }
+        self.roster.take_up(choice, &ballot);
         *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;
         self.late += u64::from(late);
         self.newest_ms = self.newest_ms.max(Some(ballot.cast_at_ms));
@@ -163,8 +157,30 @@ impl Fold {
 }
 
 impl Rules {
-    fn check(&self, ballot: &Ballot<'_>, record: &Record<'_>) -> Result<(), Reason> {
-        if self.refuses_simulated && record.simulated {
+    /// The rules of an election.
+    #[must_use]
+    pub fn new(election: &Election) -> Self {
+        Self {
+            refuses_simulated: election.mode == Mode::Live,
+            opens_at_ms: election.opens_at.map_or(i64::MIN, |time| time.as_millisecond()),
+            closes_at_ms: election.closes_at.map_or(i64::MAX, |time| time.as_millisecond()),
+            max_clock_skew_ms: election.max_clock_skew_ms,
+            allowed_lateness_ms: election.allowed_lateness_ms,
+            rejects_late: election.late_policy == LatePolicy::Reject,
+        }
+    }
+
+    /// Whether a ballot may be counted, by its time and origin.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn check(
+        &self,
+        ballot: &Ballot<'_>,
+        timestamp_ms: Option<i64>,
+        simulated: bool,
+    ) -> Result<(), Reason> {
+        if self.refuses_simulated && simulated {
             return Err(Reason::SimulatedInLive);
         }
         if ballot.cast_at_ms < self.opens_at_ms {
@@ -174,7 +190,7 @@ impl Rules {
             return Err(Reason::AfterClose);
         }
         // Against the record's own time, not the clock: a recount must come to the same answer.
-        let latest = record.timestamp_ms.map(|time| time.saturating_add(self.max_clock_skew_ms));
+        let latest = timestamp_ms.map(|time| time.saturating_add(self.max_clock_skew_ms));
         if latest.is_some_and(|latest| ballot.cast_at_ms > latest) {
             return Err(Reason::FutureTime);
         }

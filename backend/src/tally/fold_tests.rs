@@ -174,6 +174,19 @@ fn without_a_definition_names_come_from_the_votes_up_to_the_bounds() {
     assert_eq!((discovered.candidates.len(), discovered.locations), (10_000, vec!["A".to_owned()]));
 }
 
+#[test]
+fn only_counted_votes_bring_new_names() {
+    let mut ballots = Ballots::new(&election::undefined());
+    assert_eq!(ballots.cast("ada", "k", "c1", "A", NOON), COUNTED);
+    for number in 0..10_000 {
+        let junk = format!("junk{number}");
+        assert_eq!(ballots.cast("ada", "k", &junk, &junk, NOON), rejected(Reason::DuplicateVoter));
+    }
+    assert_eq!(ballots.cast("bo", "k", "c2", "B", NOON), COUNTED);
+    let discovered = ballots.fold.tally().discovered.unwrap();
+    assert_eq!((discovered.candidates.len(), discovered.locations.len()), (2, 2));
+}
+
 /// A vote in small numbers: voter, candidate, place, and whether the record is damaged.
 type Small = (u8, u8, u8, bool);
 

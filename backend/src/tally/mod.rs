@@ -12,9 +12,10 @@ mod roster;
 mod voters;
 
 pub use decode::{Ballot, decode};
-pub use fold::{Fold, Outcome, Record};
+pub use fold::{Fold, Outcome, Record, Rules};
 pub use merge::merge;
 pub(crate) use merge::status;
 pub use partition_tally::{Cell, Discovered, DiscoveredCandidate, PartitionTally, TallyFormatError};
-pub use roster::{Choice, Roster, check_choice};
+pub(crate) use roster::IMPLICIT_CONTEST;
+pub use roster::{Choice, Roster};
 pub use voters::FingerprintKey;

@@ -13,6 +13,9 @@ const FORMAT: u8 = 1;
 /// A tally is far smaller; what claims to be larger is damaged, and isn't given the memory.
 const TALLY_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// No partition was ever so long; sums over thousands of such partitions still fit.
+const OFFSET_MAX: u64 = 1 << 50;
+
 /// Everything that was counted in one partition below `next_offset`.
 ///
 /// Whichever tally of a partition has the highest `next_offset` is right, whoever wrote it.
@@ -120,7 +123,11 @@ impl PartitionTally {
         };
         let inside =
             |cell: &Cell| (cell.candidate as usize) < candidates && (cell.location as usize) < locations;
-        self.definition_hash == election.definition_hash && self.cells.iter().all(inside)
+        let mut records = self.cells.iter().map(|cell| cell.votes).chain(self.rejected.values().copied());
+        let sum = records.try_fold(0u64, u64::checked_add);
+        // Every record below the next offset was counted or rejected once, at most.
+        let possible = self.next_offset <= OFFSET_MAX && sum.is_some_and(|sum| sum <= self.next_offset);
+        possible && self.definition_hash == election.definition_hash && self.cells.iter().all(inside)
     }
 
     /// Reads a tally.

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The contest of ballots that name none, where there is no definition.
-const IMPLICIT_CONTEST: &str = "election";
+pub(crate) const IMPLICIT_CONTEST: &str = "election";
 
 /// At most so many contests are taken up from ballots. The contract bounds candidates and places only; DESIGN §10
 /// plans for 100 contests.
@@ -53,11 +53,21 @@ impl Roster {
         }
     }
 
-    /// Looks up what the ballot names; without a definition new names are taken up.
-    pub(super) fn choice(&mut self, ballot: &Ballot<'_>) -> Result<Choice, Reason> {
+    /// Looks up what the ballot names. Without a definition a new name gets the number that it would have.
+    ///
+    /// # Errors
+    /// The reason for which a ballot with these names isn't counted.
+    pub fn choice(&self, ballot: &Ballot<'_>) -> Result<Choice, Reason> {
         match self {
             Self::Defined(roster) => roster.choice(ballot),
             Self::Discovering(roster) => roster.choice(ballot),
+        }
+    }
+
+    /// Takes up the names of a ballot that is counted; nothing else may leave a trace here.
+    pub(super) fn take_up(&mut self, choice: Choice, ballot: &Ballot<'_>) {
+        if let Self::Discovering(roster) = self {
+            roster.take_up(choice, ballot);
         }
     }
 
@@ -66,17 +76,6 @@ impl Roster {
             Self::Defined(_) => None,
             Self::Discovering(roster) => Some(&roster.names),
         }
-    }
-}
-
-/// Checks what the ballot names against the roster, without taking anything up.
-///
-/// # Errors
-/// The reason for which the count would reject the ballot. Without a definition nothing is unknown.
-pub fn check_choice(roster: &Roster, ballot: &Ballot<'_>) -> Result<(), Reason> {
-    match roster {
-        Roster::Defined(roster) => roster.choice(ballot).map(|_| ()),
-        Roster::Discovering(_) => Ok(()),
     }
 }
 
@@ -141,48 +140,58 @@ pub struct DiscoveringRoster {
 }
 
 impl DiscoveringRoster {
-    fn choice(&mut self, ballot: &Ballot<'_>) -> Result<Choice, Reason> {
-        let contest_id = ballot.contest_id.as_ref().map_or(IMPLICIT_CONTEST, |id| id.as_str());
-        let known_contest = self.contests.get(contest_id).copied();
+    fn choice(&self, ballot: &Ballot<'_>) -> Result<Choice, Reason> {
+        let known_contest = self.contests.get(contest_id(ballot)).copied();
         let known_candidate = known_contest
             .and_then(|contest| self.candidates[contest as usize].get(ballot.candidate_id.as_str()).copied());
         let known_location = self.locations.get(ballot.location.as_str()).copied();
-        // All bounds are checked before anything is taken up, so that a rejected ballot leaves no trace.
-        if known_contest.is_none() && self.names.contests.len() >= DISCOVERED_CONTESTS_MAX {
-            return Err(Reason::UnknownContest);
-        }
-        if known_candidate.is_none() && self.names.candidates.len() >= DISCOVERED_CANDIDATES_MAX {
-            return Err(Reason::UnknownCandidate);
-        }
-        if known_location.is_none() && self.names.locations.len() >= DISCOVERED_LOCATIONS_MAX {
-            return Err(Reason::UnknownLocation);
-        }
-        let contest = known_contest.unwrap_or_else(|| self.take_up_contest(contest_id));
-        let candidate = known_candidate.unwrap_or_else(|| self.take_up_candidate(contest, ballot));
-        self.describe(candidate, ballot);
-        let location = known_location.unwrap_or_else(|| {
-            let number = number(self.names.locations.len());
-            self.names.locations.push(ballot.location.as_str().to_owned());
-            self.locations.insert(ballot.location.as_str().to_owned(), number);
-            number
-        });
-        Ok(Choice { contest, candidate, location })
+        let next = |known: Option<u32>, taken: usize, most: usize, reason| match known {
+            Some(number) => Ok(number),
+            None if taken < most => Ok(number(taken)),
+            None => Err(reason),
+        };
+        let names = &self.names;
+        Ok(Choice {
+            contest: next(
+                known_contest,
+                names.contests.len(),
+                DISCOVERED_CONTESTS_MAX,
+                Reason::UnknownContest,
+            )?,
+            candidate: next(
+                known_candidate,
+                names.candidates.len(),
+                DISCOVERED_CANDIDATES_MAX,
+                Reason::UnknownCandidate,
+            )?,
+            location: next(
+                known_location,
+                names.locations.len(),
+                DISCOVERED_LOCATIONS_MAX,
+                Reason::UnknownLocation,
+            )?,
+        })
     }
 
-    fn take_up_contest(&mut self, id: &str) -> u32 {
-        let number = number(self.names.contests.len());
-        self.names.contests.push(id.to_owned());
-        self.contests.insert(id.to_owned(), number);
-        self.candidates.push(HashMap::new());
-        number
-    }
-
-    fn take_up_candidate(&mut self, contest: u32, ballot: &Ballot<'_>) -> u32 {
-        let number = number(self.names.candidates.len());
-        let id = ballot.candidate_id.as_str().to_owned();
-        self.candidates[contest as usize].insert(id.clone(), number);
-        self.names.candidates.push(DiscoveredCandidate { contest, id, ..DiscoveredCandidate::default() });
-        number
+    fn take_up(&mut self, choice: Choice, ballot: &Ballot<'_>) {
+        if choice.contest as usize == self.names.contests.len() {
+            let id = contest_id(ballot).to_owned();
+            self.names.contests.push(id.clone());
+            self.contests.insert(id, choice.contest);
+            self.candidates.push(HashMap::new());
+        }
+        if choice.candidate as usize == self.names.candidates.len() {
+            let id = ballot.candidate_id.as_str().to_owned();
+            self.candidates[choice.contest as usize].insert(id.clone(), choice.candidate);
+            let contest = choice.contest;
+            self.names.candidates.push(DiscoveredCandidate { contest, id, ..DiscoveredCandidate::default() });
+        }
+        if choice.location as usize == self.names.locations.len() {
+            let name = ballot.location.as_str().to_owned();
+            self.names.locations.push(name.clone());
+            self.locations.insert(name, choice.location);
+        }
+        self.describe(choice.candidate, ballot);
     }
 
     /// Name, party and photo are those of the first ballot that carries them.
@@ -198,6 +207,10 @@ impl DiscoveringRoster {
             }
         }
     }
+}
+
+fn contest_id<'a>(ballot: &'a Ballot<'_>) -> &'a str {
+    ballot.contest_id.as_ref().map_or(IMPLICIT_CONTEST, |id| id.as_str())
 }
 
 fn number(length: usize) -> u32 {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tallyboard::journal::{
-    Batch, Journal, JournalError, Membership, NewRecord, Position, Reader, SIMULATION_HEADER,
+    Batch, Journal, JournalError, Membership, NewRecord, Partitions, Position, Reader, SIMULATION_HEADER,
     embedded::EmbeddedJournal,
 };
 
@@ -21,7 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type Seen = (Position, Vec<u8>, Vec<u8>, bool);
 
 fn made(test: TestJournal) -> TestJournal {
-    test.journal.ensure_topics(&test.topics.specs(PARTITIONS)).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    // A broker takes a moment to know what it has just made.
+    while let Err(error) = test.journal.ensure_topics(&test.topics.specs(PARTITIONS)) {
+        assert!(error.is_transient() && Instant::now() < deadline, "{error}");
+    }
     test
 }
 
@@ -189,6 +193,27 @@ on_every_journal!(
     members_share_the_partitions,
     topics_that_are_there_are_kept_and_unknown_ones_are_errors,
 );
+
+#[test]
+fn topics_with_the_wrong_number_of_partitions_are_unfit() {
+    let test = TestJournal::kafka();
+    let mut specs = test.topics.specs(PARTITIONS);
+    specs.retain(|spec| spec.name == test.topics.results);
+    specs[0].partitions = Partitions::Any(3);
+    test.journal.ensure_topics(&specs).unwrap_or_else(|error| {
+        assert!(error.is_transient(), "{error}");
+        Vec::new()
+    });
+    let deadline = Instant::now() + PATIENCE;
+    let error = loop {
+        let error = test.journal.ensure_topics(&test.topics.specs(PARTITIONS)).unwrap_err();
+        if !error.is_transient() {
+            break error;
+        }
+        assert!(Instant::now() < deadline, "{error}");
+    };
+    assert!(error.to_string().contains("has 3 partitions and must have one"), "{error}");
+}
 
 #[test]
 fn kafka_shares_partitions_among_members_and_moves_those_of_one_that_goes() {

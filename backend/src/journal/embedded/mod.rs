@@ -233,7 +233,7 @@ impl Journal for EmbeddedJournal {
                 }
                 continue;
             }
-            let entry = CatalogEntry { partitions: spec.partitions.max(1), compacted };
+            let entry = CatalogEntry { partitions: spec.partitions.when_new(), compacted };
             let topic = self.shared.open_topic(&spec.name, &entry)?;
             let bytes = postcard::to_stdvec(&entry).expect("an entry has a length");
             let mut batch = self.shared.database.batch().durability(Some(fjall::PersistMode::SyncAll));

@@ -7,7 +7,7 @@ use rdkafka::{
 };
 
 use super::{ASK_TIMEOUT, KafkaSettings, setup, signed, unavailable};
-use crate::journal::{Cleanup, JournalError, TopicSpec};
+use crate::journal::{Cleanup, JournalError, Partitions, TopicSpec};
 
 pub(super) fn ensure(settings: &KafkaSettings, specs: &[TopicSpec]) -> Result<Vec<String>, JournalError> {
     let admin: AdminClient<DefaultClientContext> =
@@ -30,7 +30,8 @@ async fn create(admin: &AdminClient<DefaultClientContext>, specs: &[TopicSpec]) 
         .iter()
         .map(|spec| {
             // The broker's default replication.
-            let topic = NewTopic::new(&spec.name, signed(spec.partitions), TopicReplication::Fixed(-1));
+            let topic =
+                NewTopic::new(&spec.name, signed(spec.partitions.when_new()), TopicReplication::Fixed(-1));
             let topic = match spec.cleanup {
                 Cleanup::Keep => topic.set("cleanup.policy", "delete").set("retention.ms", "-1"),
                 Cleanup::Compact => topic.set("cleanup.policy", "compact"),
@@ -42,6 +43,13 @@ async fn create(admin: &AdminClient<DefaultClientContext>, specs: &[TopicSpec]) 
     for outcome in outcomes {
         match outcome {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((
+                topic,
+                RDKafkaErrorCode::InvalidReplicationFactor
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::NotController
+                | RDKafkaErrorCode::OperationTimedOut,
+            )) => return Err(JournalError::Unavailable(format!("the topic {topic} can't be created yet"))),
             Err((topic, code)) => {
                 let error = KafkaError::AdminOp(code);
                 return Err(JournalError::Unfit { topic, why: format!("it can't be created: {error}") });
@@ -62,13 +70,33 @@ async fn check(
     for (spec, resource) in specs.iter().zip(described) {
         let resource = resource.map_err(|code| unavailable(&KafkaError::AdminOp(code)))?;
         warnings.extend(fitness(spec, &resource)?);
+        check_partitions(admin, spec)?;
     }
     Ok(warnings)
+}
+
+fn check_partitions(admin: &AdminClient<DefaultClientContext>, spec: &TopicSpec) -> Result<(), JournalError> {
+    let metadata =
+        admin.inner().fetch_metadata(Some(&spec.name), ASK_TIMEOUT).map_err(|error| unavailable(&error))?;
+    let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    if count == 0 {
+        return Err(JournalError::Unavailable(format!("the brokers don't know the topic {} yet", spec.name)));
+    }
+    if spec.partitions == Partitions::One && count != 1 {
+        let why =
+            format!("it has {count} partitions and must have one, because its records are in one order");
+        return Err(JournalError::Unfit { topic: spec.name.clone(), why });
+    }
+    Ok(())
 }
 
 /// A sentence where the topic is odd, an error where it can't serve.
 fn fitness(spec: &TopicSpec, resource: &ConfigResource) -> Result<Option<String>, JournalError> {
     let setting = |name| resource.get(name).and_then(|entry| entry.value.as_deref()).unwrap_or_default();
+    if setting("cleanup.policy").is_empty() {
+        // A topic that was just made; its settings take a moment to be known.
+        return Err(JournalError::Unavailable(format!("the brokers don't know the topic {} yet", spec.name)));
+    }
     let compacted = setting("cleanup.policy").contains("compact");
     match spec.cleanup {
         Cleanup::Keep if compacted => Err(JournalError::Unfit {

@@ -60,7 +60,7 @@ impl Counter {
         })
     }
 
-    /// The tally to tell now, encoded; [`None`] while there is nothing new or it isn't time.
+    /// The tally to tell now, by the stopwatch, encoded; [`None`] while there is nothing new or it isn't time.
     pub fn tick(&mut self, now_ms: i64) -> Option<Vec<u8>> {
         let next_offset = self.fold.next_offset();
         let silent = self.told.as_ref().is_some_and(|told| {
@@ -75,7 +75,11 @@ impl Counter {
         }
         let bytes = self.fold.tally().encode();
         let intervals = i64::try_from(bytes.len() / BYTES_PER_INTERVAL).expect("a tally fits in memory") + 1;
-        self.told = Some(Told { next_offset, at_ms: now_ms, due_ms: now_ms + self.interval_ms * intervals });
+        self.told = Some(Told {
+            next_offset,
+            at_ms: now_ms,
+            due_ms: now_ms.saturating_add(self.interval_ms.saturating_mul(intervals)),
+        });
         Some(bytes)
     }
 }

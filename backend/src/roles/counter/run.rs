@@ -10,12 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tallyboard_shared::{Timestamp, election::Election};
+use tallyboard_shared::election::Election;
 
 use super::Counter;
 use crate::{
     journal::{Batch, Journal, JournalError, NewRecord, Reader, Topics},
-    roles::RETRY_WAIT,
+    roles::{RETRY_WAIT, Stopwatch},
     shutdown::Stop,
     tally::{FingerprintKey, Outcome},
 };
@@ -40,7 +40,8 @@ pub struct CounterSettings {
 
 /// Counts the partitions that the group gives us, until stopped.
 ///
-/// A broker that can't be reached is waited for; what was counted stays.
+/// A broker that can't be reached is waited for. Partitions that the group takes away, after a silence too, are
+/// counted anew when they come back: the tallies that were told stay right meanwhile.
 ///
 /// # Errors
 /// [`JournalError::Gone`] where the log no longer has the records that the count would start from: an undercount is
@@ -51,7 +52,10 @@ pub fn run(journal: &dyn Journal, settings: &CounterSettings, stop: &Stop) -> Re
     let outbox = Outbox::default();
     let progress = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
-        let teller = scope.spawn(|| stopping(stop, tell(journal, &settings.topics.tallies, &outbox, stop)));
+        let teller = scope.spawn(|| {
+            let _guard = stop.guard();
+            tell(journal, &settings.topics.tallies, &outbox, stop)
+        });
         let mut workers = Vec::new();
         let mut shares = Vec::new();
         for _ in 0..threads {
@@ -59,22 +63,19 @@ pub fn run(journal: &dyn Journal, settings: &CounterSettings, stop: &Stop) -> Re
             let (share_tx, share_rx) = mpsc::sync_channel(1);
             shares.push(share_tx);
             let worker = Worker { journal, settings, outbox: &outbox, progress: &progress, key };
-            workers.push(scope.spawn(move || stopping(stop, worker.run(&share_rx, stop))));
+            workers.push(scope.spawn(move || {
+                let _guard = stop.guard();
+                worker.run(&share_rx, stop)
+            }));
         }
-        let mut result = stopping(stop, share_out(journal, settings, &shares, &progress, stop));
+        let sharing = stop.guard();
+        let mut result = share_out(journal, settings, &shares, &progress, stop);
+        drop(sharing);
         for thread in workers.into_iter().chain([teller]) {
             result = result.and(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         result
     })
-}
-
-/// One thread that fails takes the others along: half a counter would look like a slow one.
-fn stopping(stop: &Stop, result: Result<(), JournalError>) -> Result<(), JournalError> {
-    if result.is_err() {
-        stop.raise();
-    }
-    result
 }
 
 /// Shares the partitions that are ours among the workers.
@@ -129,6 +130,7 @@ impl Worker<'_> {
         let mut counters = BTreeMap::<u32, Counter>::new();
         let mut reader: Option<Box<dyn Reader>> = None;
         let mut batch = Batch::default();
+        let stopwatch = Stopwatch::start();
         while !stop.is_raised() {
             if let Ok(share) = shares.try_recv() {
                 self.take_over(&mut counters, &share);
@@ -146,7 +148,7 @@ impl Worker<'_> {
                 }
                 Err(error) => return Err(error),
             }
-            self.tell(&mut counters);
+            self.tell(&mut counters, stopwatch.elapsed_ms());
         }
         Ok(())
     }
@@ -211,8 +213,7 @@ impl Worker<'_> {
         Ok(None)
     }
 
-    fn tell(&self, counters: &mut BTreeMap<u32, Counter>) {
-        let now_ms = Timestamp::now().as_millisecond();
+    fn tell(&self, counters: &mut BTreeMap<u32, Counter>, now_ms: i64) {
         for (partition, counter) in counters {
             if let Some(tally) = counter.tick(now_ms) {
                 self.outbox.put(*partition, tally);

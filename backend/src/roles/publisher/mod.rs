@@ -68,33 +68,34 @@ impl Publisher {
             .find(|(_, counted, needed)| counted < needed)
     }
 
-    /// The next publication, where something changed, it is time, and nothing would go back.
+    /// The next publication, where something changed, it is time by the stopwatch, and nothing would go back.
     #[must_use]
-    pub fn tick(&self, now: Timestamp) -> Option<Publication> {
+    pub fn tick(&self, now: Timestamp, elapsed_ms: i64) -> Option<Publication> {
         // Milliseconds are what readers are promised.
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         // Should the clock have been set back, time stands still in the results.
         let as_of = self.current.as_ref().map_or(now, |results| results.as_of.max(now));
         let turned =
             self.current.as_ref().is_none_or(|results| results.status != status(&self.election, as_of));
-        if !(self.changed || turned) || now.as_millisecond() < self.due_ms || self.behind().is_some() {
+        if !(self.changed || turned) || elapsed_ms < self.due_ms || self.behind().is_some() {
             return None;
         }
-        let version = self.current.as_ref().map_or(0, |results| results.version) + 1;
+        let last = self.current.as_ref().map_or(0, |results| results.version);
+        let version = last.checked_add(1).expect("no publisher counts to 2^64");
         let results = merge(&self.election, self.tallies.values(), version, as_of);
         let as_snapshot = self.deltas >= SNAPSHOT_EVERY;
         Some(Publication::new(&self.election, self.current.as_ref(), results, as_snapshot))
     }
 
     /// Takes note that the publication, the last that [`Publisher::tick`] gave, is durable.
-    pub fn published(&mut self, publication: Publication, now: Timestamp) {
+    pub fn published(&mut self, publication: Publication, elapsed_ms: i64) {
         self.deltas = match publication.record {
             crate::roles::publication::PublicationRecord::Snapshot { .. } => 0,
             crate::roles::publication::PublicationRecord::Delta { .. } => self.deltas + 1,
         };
         self.current = Some(publication.results);
         self.changed = false;
-        self.due_ms = now.as_millisecond() + self.interval_ms;
+        self.due_ms = elapsed_ms.saturating_add(self.interval_ms);
     }
 
     /// What was published last.
@@ -133,10 +134,10 @@ mod tests {
     }
 
     fn publish(publisher: &mut Publisher, now_ms: i64) -> Option<(u64, u64, bool)> {
-        let publication = publisher.tick(time(now_ms))?;
+        let publication = publisher.tick(time(now_ms), now_ms)?;
         let snapshot = matches!(publication.record, PublicationRecord::Snapshot { .. });
         let seen = (publication.results.version, publication.results.totals.votes, snapshot);
-        publisher.published(publication, time(now_ms));
+        publisher.published(publication, now_ms);
         Some(seen)
     }
 
@@ -233,10 +234,11 @@ mod tests {
     #[test]
     fn time_in_the_results_never_runs_back() {
         let election = election::demo();
-        let mut publisher = Publisher::resume(election.clone(), None, -10_000);
+        let mut publisher = Publisher::resume(election.clone(), None, 100);
         assert!(publish(&mut publisher, 5000).is_some());
         publisher.tally(tally(&election, 0, 1));
-        let publication = publisher.tick(time(1000)).unwrap();
+        // The clock was set back by four seconds while a tenth of a second passed.
+        let publication = publisher.tick(time(1000), 5100).unwrap();
         assert_eq!(publication.results.as_of, time(5000));
     }
 

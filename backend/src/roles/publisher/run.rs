@@ -11,8 +11,10 @@ use tallyboard_shared::{Timestamp, election::Election, results::Results};
 
 use super::{Publisher, SNAPSHOT_EVERY};
 use crate::{
-    journal::{Batch, ExclusiveAppender, Journal, JournalError, Membership, Reader, Topics, read_to_end},
-    roles::{RETRY_WAIT, publication::PublicationRecord},
+    journal::{
+        Batch, ExclusiveAppender, Journal, JournalError, Membership, ReadRecord, Reader, Topics, read_to_end,
+    },
+    roles::{RETRY_WAIT, Stopwatch, publication::PublicationRecord},
     shutdown::Stop,
     tally::PartitionTally,
 };
@@ -75,14 +77,18 @@ pub fn run(journal: &dyn Journal, settings: &PublisherSettings, stop: &Stop) -> 
 
 /// Being the publisher.
 struct Office<'a> {
+    journal: &'a dyn Journal,
+    /// How many partitions the votes have, as far as is known.
+    partitions: usize,
     settings: &'a PublisherSettings,
     publisher: Publisher,
     appender: Box<dyn ExclusiveAppender>,
     reader: Box<dyn Reader>,
+    stopwatch: Stopwatch,
 }
 
 impl<'a> Office<'a> {
-    fn take(journal: &dyn Journal, settings: &'a PublisherSettings) -> Result<Self, JournalError> {
+    fn take(journal: &'a dyn Journal, settings: &'a PublisherSettings) -> Result<Self, JournalError> {
         // First of all, so that nothing is appended by anyone else after it was read here.
         let appender = journal.exclusive(&settings.group)?;
         let last = last_results(journal, &settings.topics.results)?;
@@ -95,7 +101,9 @@ impl<'a> Office<'a> {
         let reader = journal.read(tallies, &BTreeMap::from([(0, first)]))?;
         let interval = i64::try_from(settings.publish_interval.as_millis()).unwrap_or(i64::MAX);
         let publisher = Publisher::resume((*settings.election).clone(), last, interval);
-        Ok(Self { settings, publisher, appender, reader })
+        let stopwatch = Stopwatch::start();
+        let partitions = journal.bounds(&settings.topics.votes)?.len();
+        Ok(Self { journal, partitions, settings, publisher, appender, reader, stopwatch })
     }
 
     /// Publishes until stopped or until the partition is somebody else's: then the answer is false.
@@ -112,14 +120,17 @@ impl<'a> Office<'a> {
                 }
                 Err(error) => return Err(error),
             }
-            self.reader.next(&mut batch, READ_WAIT)?;
-            for record in batch.iter() {
-                match PartitionTally::decode(record.value) {
-                    Ok(tally) => self.publisher.tally(tally),
-                    Err(error) => {
-                        tracing::warn!(%error, offset = record.position.offset, "not a tally");
-                    }
+            match self.reader.next(&mut batch, READ_WAIT) {
+                Ok(()) => {}
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "tallies can't be read");
+                    std::thread::sleep(RETRY_WAIT);
+                    continue;
                 }
+                Err(error) => return Err(error),
+            }
+            for record in batch.iter() {
+                self.tally(&record)?;
             }
             if let ControlFlow::Continue(()) = self.publish()? {
                 continue;
@@ -134,15 +145,36 @@ impl<'a> Office<'a> {
         Ok(true)
     }
 
+    fn tally(&mut self, record: &ReadRecord<'_>) -> Result<(), JournalError> {
+        let offset = record.position.offset;
+        let tally = match PartitionTally::decode(record.value) {
+            Ok(tally) => tally,
+            Err(error) => {
+                tracing::warn!(%error, offset, "not a tally");
+                return Ok(());
+            }
+        };
+        if tally.partition as usize >= self.partitions {
+            // Perhaps it was added meanwhile.
+            self.partitions = self.journal.bounds(&self.settings.topics.votes)?.len();
+        }
+        if tally.partition as usize >= self.partitions {
+            tracing::warn!(partition = tally.partition, offset, "a tally of a partition that doesn't exist");
+            return Ok(());
+        }
+        self.publisher.tally(tally);
+        Ok(())
+    }
+
     fn publish(&mut self) -> Result<ControlFlow<()>, JournalError> {
-        let Some(publication) = self.publisher.tick(Timestamp::now()) else {
+        let Some(publication) = self.publisher.tick(Timestamp::now(), self.stopwatch.elapsed_ms()) else {
             return Ok(ControlFlow::Break(()));
         };
         let started = Instant::now();
         self.appender.append_all(publication.records(&self.settings.topics))?;
         metrics::histogram!("tallyboard_publish_seconds").record(started.elapsed().as_secs_f64());
         record_metrics(&publication.results);
-        self.publisher.published(publication, Timestamp::now());
+        self.publisher.published(publication, self.stopwatch.elapsed_ms());
         Ok(ControlFlow::Continue(()))
     }
 }
@@ -157,6 +189,10 @@ fn record_metrics(results: &Results) {
 }
 
 /// The results that were published last.
+///
+/// # Errors
+/// [`JournalError::Unfit`] where the newest publication can't be understood: going on from an older one would give
+/// its number away a second time.
 fn last_results(journal: &dyn Journal, topic: &str) -> Result<Option<Results>, JournalError> {
     let bounds = journal.bounds(topic)?.remove(&0).unwrap_or_default();
     // In Kafka every publication is followed by its transaction's marker, and some were aborted.
@@ -164,21 +200,31 @@ fn last_results(journal: &dyn Journal, topic: &str) -> Result<Option<Results>, J
     loop {
         let start = bounds.end.saturating_sub(reach).max(bounds.start);
         let mut last: Option<Results> = None;
-        read_to_end(journal, topic, 0, start, |record| match serde_json::from_slice(record.value) {
-            Ok(PublicationRecord::Snapshot { results, .. }) => last = Some(*results),
-            Ok(PublicationRecord::Delta { update }) => {
-                if let Some(Err(gap)) = last.as_mut().map(|last| last.apply(&update)) {
-                    tracing::warn!(?gap, offset = record.position.offset, "a publication doesn't follow");
+        let mut unclear: Option<String> = None;
+        read_to_end(journal, topic, 0, start, |record| {
+            let understood = match serde_json::from_slice(record.value) {
+                Ok(PublicationRecord::Snapshot { results, .. }) => {
+                    last = Some(*results);
+                    Ok(())
                 }
-            }
-            Err(error) => {
-                tracing::warn!(%error, offset = record.position.offset, "not a publication");
-            }
+                Ok(PublicationRecord::Delta { update }) => match last.as_mut() {
+                    Some(last) => last.apply(&update).map_err(|gap| format!("it doesn't follow: {gap:?}")),
+                    None => Ok(()),
+                },
+                Err(error) => Err(error.to_string()),
+            };
+            unclear = understood.err().map(|why| format!("offset {}: {why}", record.position.offset));
         })?;
+        if let Some(unclear) = unclear {
+            let why = format!(
+                "the newest publication can't be understood by this version of Tallyboard ({unclear})"
+            );
+            return Err(JournalError::Unfit { topic: topic.to_owned(), why });
+        }
         if last.is_some() || start == bounds.start {
             return Ok(last);
         }
-        reach *= 4;
+        reach = reach.saturating_mul(4);
     }
 }
 

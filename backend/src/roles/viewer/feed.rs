@@ -82,7 +82,7 @@ impl Shown {
                 results: self.results.clone(),
                 history: self.history.to_vec(),
             };
-            json(&ServerMessage::Welcome(Box::new(welcome)))
+            encode(&ServerMessage::Welcome(Box::new(welcome)))
         };
         self.welcome.get_or_init(welcome).clone()
     }
@@ -99,7 +99,7 @@ impl Shown {
 ///
 /// # Panics
 /// Never: messages have only text keys.
-pub(super) fn json(message: &ServerMessage) -> Bytes {
+pub fn encode(message: &ServerMessage) -> Bytes {
     serde_json::to_vec(message).expect("messages have only text keys").into()
 }
 
@@ -123,7 +123,7 @@ impl Feed {
     }
 
     pub(super) fn report(&self, status: Status) {
-        self.send(Frame::Status(json(&ServerMessage::Status(status.clone()))));
+        self.send(Frame::Status(encode(&ServerMessage::Status(status.clone()))));
         self.status.send_replace(status);
     }
 

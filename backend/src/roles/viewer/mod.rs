@@ -15,7 +15,7 @@ use tallyboard_shared::{
     update::{Gap, Update},
 };
 
-pub use feed::{Feed, Frame, Shown, Subscription};
+pub use feed::{Feed, Frame, Shown, Subscription, encode};
 pub use run::{ViewerSettings, follow, pulse};
 
 use crate::roles::{disclosure::disclose, publication::PublicationRecord};

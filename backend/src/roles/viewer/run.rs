@@ -15,11 +15,11 @@ use tallyboard_shared::{
 
 use super::{
     Change, Viewer,
-    feed::{Feed, Frame, Shown, json},
+    feed::{Feed, Frame, Shown, encode},
 };
 use crate::{
     journal::{Batch, Journal, JournalError, Topics},
-    roles::{RETRY_WAIT, publication::PublicationRecord, publisher::SNAPSHOT_EVERY},
+    roles::{RETRY_WAIT, Stopwatch, publication::PublicationRecord, publisher::SNAPSHOT_EVERY},
     shutdown::Stop,
 };
 
@@ -27,7 +27,7 @@ use crate::{
 const PULSE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Votes that lie uncounted for so long, without a new version, make the figures stale.
-const STALE_AFTER: Duration = Duration::from_secs(10);
+const STALE_AFTER_MS: i64 = 10_000;
 
 /// What a viewer needs to know.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ pub fn follow(
     let mut reach = u64::from(SNAPSHOT_EVERY) * 3;
     while !stop.is_raised() {
         match follow_from(journal, &settings.topics.results, reach, &mut viewer, feed, stop) {
-            // No snapshot within reach, or a publication missing: start further back.
+            // No snapshot within reach: start further back.
             Ok(()) => reach = reach.saturating_mul(4),
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "publications can't be read");
@@ -62,7 +62,7 @@ pub fn follow(
     Ok(())
 }
 
-/// Returns when stopped, or where the publications can't be understood from there.
+/// Returns when stopped, or where no snapshot lies behind the start.
 fn follow_from(
     journal: &dyn Journal,
     topic: &str,
@@ -75,6 +75,7 @@ fn follow_from(
     let start = bounds.end.saturating_sub(reach).max(bounds.start);
     let mut reader = journal.read(topic, &BTreeMap::from([(0, start)]))?;
     let mut batch = Batch::default();
+    let mut gap_told = false;
     while !stop.is_raised() {
         match reader.next(&mut batch, Duration::from_millis(100)) {
             Ok(()) => {}
@@ -94,12 +95,17 @@ fn follow_from(
                 }
             };
             match viewer.publication(publication) {
-                Ok(Some(change)) => show(feed, viewer, change),
-                Ok(None) => {}
-                Err(gap) => {
-                    tracing::warn!(?gap, offset = record.position.offset, "a publication is missing");
-                    return Ok(());
+                Ok(Some(change)) => {
+                    gap_told = false;
+                    show(feed, viewer, change);
                 }
+                Ok(None) => {}
+                // The next snapshot, which is never far, leads on.
+                Err(gap) if !gap_told => {
+                    gap_told = true;
+                    tracing::warn!(?gap, offset = record.position.offset, "a publication is missing");
+                }
+                Err(_) => {}
             }
         }
         let nothing_shown = batch.reaches_end(0) && viewer.shown.is_none();
@@ -115,7 +121,7 @@ fn show(feed: &Feed, viewer: &Viewer, change: Change) {
         Change::Start(election, results) => (Frame::Start, Arc::new(election), results),
         Change::Step(update, results) => {
             let (previous, version) = (update.previous, update.version);
-            let json = json(&ServerMessage::Update(Box::new(update)));
+            let json = encode(&ServerMessage::Update(Box::new(update)));
             (Frame::Step { previous, version, json }, Arc::clone(&feed.shown().election), results)
         }
     };
@@ -124,7 +130,8 @@ fn show(feed: &Feed, viewer: &Viewer, change: Change) {
 
 /// Tells everyone regularly how the count is doing, until stopped.
 pub fn pulse(journal: &dyn Journal, settings: &ViewerSettings, feed: &Feed, stop: &Stop) {
-    let mut pulse = Pulse { newest: None, unreachable_since: None };
+    let mut pulse = Pulse::default();
+    let stopwatch = Stopwatch::start();
     let mut due = Instant::now();
     while !stop.is_raised() {
         if Instant::now() < due {
@@ -139,42 +146,46 @@ pub fn pulse(journal: &dyn Journal, settings: &ViewerSettings, feed: &Feed, stop
             .ok()
             .map(|bounds| bounds.into_iter().map(|(partition, bounds)| (partition, bounds.end)).collect());
         let shown = feed.shown();
-        feed.report(pulse.beat(Timestamp::now(), shown.results.as_ref(), ends.as_ref()));
+        let now = Since { elapsed_ms: stopwatch.elapsed_ms(), time: Timestamp::now() };
+        feed.report(pulse.beat(now, shown.results.as_ref(), ends.as_ref()));
     }
 }
 
 /// What was seen at earlier beats.
+#[derive(Default)]
 struct Pulse {
-    /// The newest version and since when it is the newest.
-    newest: Option<(u64, Timestamp)>,
-    unreachable_since: Option<Timestamp>,
+    /// The version behind which votes lie uncounted, and since when.
+    behind: Option<(u64, Since)>,
+    unreachable: Option<Since>,
+}
+
+/// A moment, by the stopwatch and by the clock.
+#[derive(Clone, Copy)]
+struct Since {
+    elapsed_ms: i64,
+    time: Timestamp,
 }
 
 impl Pulse {
-    fn beat(
-        &mut self,
-        now: Timestamp,
-        results: Option<&Results>,
-        ends: Option<&BTreeMap<u32, u64>>,
-    ) -> Status {
+    fn beat(&mut self, now: Since, results: Option<&Results>, ends: Option<&BTreeMap<u32, u64>>) -> Status {
         let version = results.map(|results| results.version);
         let shown = version.unwrap_or(0);
-        let since = match self.newest {
-            Some((newest, since)) if newest == shown => since,
-            _ => now,
-        };
-        self.newest = Some((shown, since));
-        self.unreachable_since = if ends.is_some() { None } else { self.unreachable_since.or(Some(now)) };
         let lag = ends.map(|ends| lag(results, ends));
-        let silent = now.duration_since(since).unsigned_abs() >= STALE_AFTER;
-        let stuck = (lag.is_some_and(|lag| lag > 0) && silent).then_some(since);
-        let stale_since = self.unreachable_since.or(stuck);
+        self.unreachable = if ends.is_some() { None } else { self.unreachable.or(Some(now)) };
+        self.behind = match (lag, self.behind) {
+            (Some(0), _) => None,
+            (_, Some((version, since))) if version == shown => Some((version, since)),
+            (Some(_), _) => Some((shown, now)),
+            (None, behind) => behind,
+        };
+        let stuck = self.behind.filter(|(_, since)| now.elapsed_ms - since.elapsed_ms >= STALE_AFTER_MS);
+        let stale_since = self.unreachable.or(stuck.map(|(_, since)| since)).map(|since| since.time);
         let state = match lag {
             _ if stale_since.is_some() => FeedState::Stale,
             Some(lag) if lag > 0 => FeedState::CatchingUp,
             _ => FeedState::Live,
         };
-        Status { state, now, version, lag, stale_since }
+        Status { state, now: now.time, version, lag, stale_since }
     }
 }
 
@@ -199,8 +210,9 @@ mod tests {
 
     #[test]
     fn figures_are_stale_when_votes_lie_uncounted_or_the_journal_is_away() {
-        let mut pulse = Pulse { newest: None, unreachable_since: None };
-        let second = |second| Timestamp::from_second(second).unwrap();
+        let mut pulse = Pulse::default();
+        let second =
+            |second| Since { elapsed_ms: second * 1000, time: Timestamp::from_second(second).unwrap() };
         let end = |end| Some(BTreeMap::from([(0u32, end)]));
         let mut beat = |at, results: Option<Results>, ends: Option<BTreeMap<u32, u64>>| {
             let status = pulse.beat(second(at), results.as_ref(), ends.as_ref());
@@ -212,6 +224,9 @@ mod tests {
         assert_eq!(beat(12, Some(results(1, 5)), end(8)), (FeedState::Stale, Some(3), Some(2)));
         assert_eq!(beat(14, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
         assert_eq!(beat(60, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
+        // A lone vote after a long silence isn't an hour late.
+        assert_eq!(beat(61, Some(results(2, 8)), end(9)), (FeedState::CatchingUp, Some(1), None));
+        assert_eq!(beat(61, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
         assert_eq!(beat(62, Some(results(2, 8)), None), (FeedState::Stale, None, Some(62)));
         assert_eq!(beat(64, Some(results(2, 8)), None), (FeedState::Stale, None, Some(62)));
         assert_eq!(beat(66, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
