@@ -16,6 +16,7 @@ use crate::{
 
 const BACKEND: &str = "http://127.0.0.1:8080";
 const PAGE: &str = "http://127.0.0.1:8081";
+const PAGE_BY_NAME: &str = "http://localhost:8081";
 
 /// Serves until Ctrl-C, or until one of the two ends.
 pub(crate) fn dev(workspace: &Workspace) -> Result<()> {
@@ -26,6 +27,8 @@ pub(crate) fn dev(workspace: &Workspace) -> Result<()> {
     } else {
         let mut cargo = workspace.command("cargo");
         cargo.args(["run", "--package", "tallyboard", "--", "serve", "--simulate", "2000/s"]);
+        // The page comes from another port than the socket.
+        cargo.args(["--allowed-origin", PAGE, "--allowed-origin", PAGE_BY_NAME]);
         Some(Process::spawn(&mut cargo)?)
     };
     // Elsewhere than the release build's files, which the server's build embeds.
