@@ -8,8 +8,9 @@ export class Dashboard {
   constructor(readonly page: Page) {
     page.on("pageerror", (error) => this.errors.push(error.message));
     page.on("console", (message) => {
-      // A refused connection is what some tests are about; everything else isn't.
-      if (message.type() === "error" && !/WebSocket|ERR_CONNECTION_REFUSED/.test(message.text())) {
+      // A refused connection or a missing picture is what some tests are about; everything else isn't.
+      const expected = /WebSocket|ERR_CONNECTION_REFUSED/.test(message.text()) || /\/missing\./.test(message.location().url);
+      if (message.type() === "error" && !expected) {
         this.errors.push(message.text());
       }
     });

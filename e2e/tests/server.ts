@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const START_TIMEOUT_MS = 30_000;
+const INGEST_TOKEN = "only-for-tests";
 
 function binary(): string {
   const path = process.env.TALLYBOARD_BIN;
@@ -49,7 +50,8 @@ export class Server {
   /** Starts the process and waits until it is ready to serve. */
   async run(): Promise<void> {
     const args = ["serve", "--listen", `127.0.0.1:${this.port}`, "--data-dir", this.dataDir, ...this.flags];
-    const child = spawn(binary(), args, { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, TALLYBOARD_INGEST_TOKEN: INGEST_TOKEN };
+    const child = spawn(binary(), args, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.process = child;
     let failure: Error | undefined;
     child.once("error", (error) => (failure = error));
@@ -65,6 +67,17 @@ export class Server {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error(`the server wasn't ready within ${START_TIMEOUT_MS} ms:\n${this.log}`);
+  }
+
+  /** Hands votes in; throws where one isn't taken. */
+  async vote(votes: object[]): Promise<void> {
+    const answer = await fetch(`${this.url}/api/v1/votes`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${INGEST_TOKEN}`, "content-type": "application/x-ndjson" },
+      body: votes.map((vote) => JSON.stringify(vote)).join("\n"),
+    });
+    const text = await answer.text();
+    if (!answer.ok || JSON.parse(text).accepted !== votes.length) throw new Error(`${answer.status}: ${text}`);
   }
 
   /** Ends the process without warning. */

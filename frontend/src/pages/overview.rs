@@ -24,7 +24,8 @@ use crate::{
         panel::Panel,
         place_table::PlaceTable,
     },
-    news, places,
+    news,
+    places::{self, PlaceRow},
     standings::{self, CHART_CANDIDATES_MAX, Standing},
 };
 
@@ -199,11 +200,16 @@ fn Tables(shown: Shown) -> impl IntoView {
             title.filter(|_| defined.get()).unwrap_or_default()
         })
     });
+    let measure = Memo::new(move |_| {
+        let registered =
+            rows.with(|rows: &Vec<PlaceRow>| rows.iter().any(|row| row.registered_voters.is_some()));
+        if registered { "ballots counted of registered voters" } else { "ballots counted" }.to_owned()
+    });
     view! {
         <Panel id="candidates" title="Candidates" measure=title>
             <CandidateTable standings=shown.standings/>
         </Panel>
-        <Panel id="places" title="Turnout by place" measure="ballots counted of registered voters">
+        <Panel id="places" title="Turnout by place" measure=measure>
             <PlaceTable rows/>
         </Panel>
     }
