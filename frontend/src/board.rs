@@ -35,11 +35,6 @@ pub struct Board {
     pub behind_since_ms: Option<f64>,
     /// When the full results were asked for, while they haven't come.
     asked_ms: Option<f64>,
-    /// How many records there were at the last status, counted or not.
-    records_seen: Option<u64>,
-    /// Whether records of an earlier status are still uncounted. While votes keep coming there are always some of the
-    /// last moments; those are no backlog.
-    backlog: bool,
 }
 
 /// How long an answer to a request for the full results is waited for before asking again: updates that come in the
@@ -82,8 +77,6 @@ impl Board {
         self.goodbye = None;
         self.status = None;
         self.asked_ms = None;
-        self.records_seen = None;
-        self.backlog = false;
         let same_count = self.election.as_ref().is_some_and(|election| {
             election.id == welcome.election.id && election.definition_hash == welcome.election.definition_hash
         });
@@ -151,10 +144,6 @@ impl Board {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
         let server_ms = status.now.as_millisecond() as f64;
         self.clock_offset_ms = server_ms - now_ms;
-        let counted = self.results.as_ref().map_or(0, |results| results.inputs.values().sum());
-        self.backlog = status.state == FeedState::CatchingUp
-            && self.records_seen.is_none_or(|records| counted < records);
-        self.records_seen = status.lag.map(|lag| counted + lag);
         let shown = self.version();
         let differs = status.version != shown;
         self.status = Some(status);
@@ -189,13 +178,10 @@ impl Board {
         contests.iter().find(|contest| Some(&contest.id) == chosen).or_else(|| contests.first())
     }
 
-    /// The state that the server gave the count, where it gave one since the last welcome; it is only catching up
-    /// where there is a backlog.
+    /// The state that the server gave the count, where it gave one since the last welcome.
     #[must_use]
     pub fn feed_state(&self) -> Option<FeedState> {
-        let state = self.status.as_ref()?.state;
-        let caught_up = state == FeedState::CatchingUp && !self.backlog;
-        Some(if caught_up { FeedState::Live } else { state })
+        self.status.as_ref().map(|status| status.state)
     }
 }
 

@@ -154,6 +154,8 @@ pub fn pulse(journal: &dyn Journal, settings: &ViewerSettings, feed: &Feed, stop
 /// What was seen at earlier beats.
 #[derive(Default)]
 struct Pulse {
+    /// Where the partitions ended at the beat before.
+    ends: Option<BTreeMap<u32, u64>>,
     /// The version behind which votes lie uncounted, and since when.
     behind: Option<(u64, Since)>,
     unreachable: Option<Since>,
@@ -170,27 +172,30 @@ impl Pulse {
     fn beat(&mut self, now: Since, results: Option<&Results>, ends: Option<&BTreeMap<u32, u64>>) -> Status {
         let version = results.map(|results| results.version);
         let shown = version.unwrap_or(0);
-        let lag = ends.map(|ends| lag(results, ends));
+        let lag = ends.map(|ends| uncounted(results, ends));
+        // While votes keep coming there are always some of the last moments; those are no backlog.
+        let backlog = ends.is_some_and(|ends| uncounted(results, self.ends.as_ref().unwrap_or(ends)) > 0);
+        self.ends = ends.cloned();
         self.unreachable = if ends.is_some() { None } else { self.unreachable.or(Some(now)) };
-        self.behind = match (lag, self.behind) {
-            (Some(0), _) => None,
-            (_, Some((version, since))) if version == shown => Some((version, since)),
-            (Some(_), _) => Some((shown, now)),
-            (None, behind) => behind,
+        self.behind = match self.behind {
+            _ if ends.is_some() && !backlog => None,
+            Some((version, since)) if version == shown => Some((version, since)),
+            behind if ends.is_none() => behind,
+            _ => Some((shown, now)),
         };
         let stuck = self.behind.filter(|(_, since)| now.elapsed_ms - since.elapsed_ms >= STALE_AFTER_MS);
         let stale_since = self.unreachable.or(stuck.map(|(_, since)| since)).map(|since| since.time);
-        let state = match lag {
-            _ if stale_since.is_some() => FeedState::Stale,
-            Some(lag) if lag > 0 => FeedState::CatchingUp,
-            _ => FeedState::Live,
+        let state = match stale_since {
+            Some(_) => FeedState::Stale,
+            None if backlog => FeedState::CatchingUp,
+            None => FeedState::Live,
         };
         Status { state, now: now.time, version, lag, stale_since }
     }
 }
 
 /// Records of the votes topic that aren't in the results.
-fn lag(results: Option<&Results>, ends: &BTreeMap<u32, u64>) -> u64 {
+fn uncounted(results: Option<&Results>, ends: &BTreeMap<u32, u64>) -> u64 {
     let counted = |partition: &u32| {
         results.and_then(|results| results.inputs.get(&Partition(*partition))).copied().unwrap_or(0)
     };
@@ -219,16 +224,27 @@ mod tests {
             (status.state, status.lag, status.stale_since.map(|since| since.as_second()))
         };
         assert_eq!(beat(0, None, end(0)), (FeedState::Live, Some(0), None));
-        assert_eq!(beat(2, Some(results(1, 5)), end(8)), (FeedState::CatchingUp, Some(3), None));
-        assert_eq!(beat(11, Some(results(1, 5)), end(8)), (FeedState::CatchingUp, Some(3), None));
-        assert_eq!(beat(12, Some(results(1, 5)), end(8)), (FeedState::Stale, Some(3), Some(2)));
-        assert_eq!(beat(14, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
-        assert_eq!(beat(60, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
+        // What came since the last beat is on its way; what was there then and still isn't counted is a backlog.
+        assert_eq!(beat(2, Some(results(1, 5)), end(8)), (FeedState::Live, Some(3), None));
+        assert_eq!(beat(4, Some(results(1, 5)), end(8)), (FeedState::CatchingUp, Some(3), None));
+        assert_eq!(beat(6, Some(results(2, 8)), end(20)), (FeedState::Live, Some(12), None));
+        assert_eq!(beat(8, Some(results(3, 19)), end(20)), (FeedState::CatchingUp, Some(1), None));
+        assert_eq!(beat(17, Some(results(3, 19)), end(20)), (FeedState::CatchingUp, Some(1), None));
+        assert_eq!(beat(18, Some(results(3, 19)), end(20)), (FeedState::Stale, Some(1), Some(8)));
+        assert_eq!(beat(20, Some(results(4, 20)), end(20)), (FeedState::Live, Some(0), None));
         // A lone vote after a long silence isn't an hour late.
-        assert_eq!(beat(61, Some(results(2, 8)), end(9)), (FeedState::CatchingUp, Some(1), None));
-        assert_eq!(beat(61, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
-        assert_eq!(beat(62, Some(results(2, 8)), None), (FeedState::Stale, None, Some(62)));
-        assert_eq!(beat(64, Some(results(2, 8)), None), (FeedState::Stale, None, Some(62)));
-        assert_eq!(beat(66, Some(results(2, 8)), end(8)), (FeedState::Live, Some(0), None));
+        assert_eq!(beat(3600, Some(results(4, 20)), end(21)), (FeedState::Live, Some(1), None));
+        assert_eq!(beat(3602, Some(results(5, 21)), end(21)), (FeedState::Live, Some(0), None));
+        assert_eq!(beat(3604, Some(results(5, 21)), None), (FeedState::Stale, None, Some(3604)));
+        assert_eq!(beat(3606, Some(results(5, 21)), None), (FeedState::Stale, None, Some(3604)));
+        assert_eq!(beat(3608, Some(results(5, 21)), end(21)), (FeedState::Live, Some(0), None));
+    }
+
+    #[test]
+    fn a_server_that_starts_on_uncounted_votes_is_catching_up() {
+        let mut pulse = Pulse::default();
+        let now = Since { elapsed_ms: 0, time: Timestamp::UNIX_EPOCH };
+        let status = pulse.beat(now, Some(&results(1, 5)), Some(&BTreeMap::from([(0u32, 8)])));
+        assert_eq!((status.state, status.lag), (FeedState::CatchingUp, Some(3)));
     }
 }
