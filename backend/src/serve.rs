@@ -69,7 +69,10 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     tracing::info!(election = %election.title, mode = ?election.mode, "listening on http://{}", listener.local_addr()?);
     let web = runtime.spawn({
         let stop = stop.clone();
-        async move { http::serve(listener, app, stop).await }
+        async move {
+            let _guard = stop.guard();
+            http::serve(listener, app, stop.clone()).await
+        }
     });
     let roles = Roles { journal: &*journal, election, topics, args: &args, feed: &feed, stop: &stop };
     // The web is up already: a broker that isn't there yet is no reason to be taken for dead.

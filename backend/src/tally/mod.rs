@@ -1,8 +1,8 @@
 //! The count itself, pure: one partition's records go in, in the order of their offsets, and a tally comes out.
 //!
 //! Nothing here knows Kafka, a disk, a socket or a clock, so the same records give the same tally wherever and
-//! whenever they are folded. Reading order: [`decode`](mod@decode), [`Roster`], [`Fold`], [`PartitionTally`],
-//! [`merge`](mod@merge).
+//! whenever they are folded. Reading order: [`decode()`], [`Roster`], [`Fold`], [`PartitionTally`],
+//! [`merge()`].
 
 mod decode;
 mod fold;
