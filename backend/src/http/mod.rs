@@ -95,7 +95,8 @@ impl App {
             .method_not_allowed_fallback(wrong_method)
             .with_state(self)
             .layer(CompressionLayer::new())
-            .layer(TraceLayer::new_for_http());
+            // Failures are logged where they are handled; "not ready" is an answer.
+            .layer(TraceLayer::new_for_http().on_failure(()));
         security.into_iter().fold(router, |router, (name, value)| {
             router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
         })
