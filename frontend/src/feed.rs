@@ -20,6 +20,19 @@ use crate::{
     freshness::Link,
 };
 
+/// Opens the connection; every build but that of `trunk serve` names the protocol.
+///
+/// Trunk's proxy doesn't pass the server's choice of protocol back, and browsers then refuse the connection. Whoever
+/// names none is spoken to in the same one.
+fn open(url: &str) -> Option<WebSocket> {
+    let opened = if cfg!(debug_assertions) {
+        WebSocket::open(url)
+    } else {
+        WebSocket::open_with_protocol(url, PROTOCOL_JSON)
+    };
+    opened.ok()
+}
+
 /// The shortest time between two drawings of the page.
 const RENDER_INTERVAL_MS: u32 = 400;
 
@@ -90,7 +103,7 @@ impl Feed {
     /// One connection, from its first message to its end.
     async fn follow(self, pace: &Pace) -> End {
         let mut welcomed = false;
-        let socket = address().and_then(|url| WebSocket::open_with_protocol(&url, PROTOCOL_JSON).ok());
+        let socket = address().and_then(|url| open(&url));
         let Some(socket) = socket else {
             return End::Closed { welcomed };
         };
