@@ -2,14 +2,16 @@
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
     ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
     message::{DeliveryResult, Header, Message, OwnedHeaders},
-    producer::{BaseRecord, DefaultProducerContext, Producer, ProducerContext, ThreadedProducer},
+    producer::{
+        BaseProducer, BaseRecord, DefaultProducerContext, Producer, ProducerContext, ThreadedProducer,
+    },
 };
 
 use super::{ASK_TIMEOUT, KafkaSettings, setup, unavailable, unsigned};
@@ -154,7 +156,7 @@ fn with_content<'a, D: rdkafka::util::IntoOpaque>(
 }
 
 /// Appends in transactions under one `transactional.id`: the broker fences whoever held it before.
-pub(super) struct KafkaAppender(ThreadedProducer<DefaultProducerContext>);
+pub(super) struct KafkaAppender(BaseProducer<DefaultProducerContext>);
 
 impl KafkaAppender {
     pub(super) fn new(settings: &KafkaSettings, name: &str) -> Result<Self, JournalError> {
@@ -170,7 +172,7 @@ impl KafkaAppender {
             ("queue.buffering.max.messages", "1000000"),
             ("transaction.timeout.ms", "10000"),
         ]);
-        let producer: ThreadedProducer<_> = config.create().map_err(|error| setup(&error))?;
+        let producer: BaseProducer<_> = config.create().map_err(|error| setup(&error))?;
         producer.init_transactions(ASK_TIMEOUT).map_err(|error| classify(&error))?;
         Ok(Self(producer))
     }
@@ -180,8 +182,18 @@ impl KafkaAppender {
         for (topic, record) in records {
             self.0.send(with_content(BaseRecord::to(topic), record)).map_err(|(error, _)| error)?;
         }
-        self.0.flush(ASK_TIMEOUT)?;
+        self.deliver();
         self.0.commit_transaction(ASK_TIMEOUT)
+    }
+
+    /// Waits until everything was delivered or given up; committing tells which.
+    ///
+    /// rdkafka's own `flush` looks every tenth of a second only, which every publication would have to wait for.
+    fn deliver(&self) {
+        let deadline = Instant::now() + ASK_TIMEOUT;
+        while self.0.in_flight_count() > 0 && Instant::now() < deadline {
+            self.0.poll(Duration::from_millis(1));
+        }
     }
 }
 
