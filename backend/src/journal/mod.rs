@@ -289,9 +289,10 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// Whether trying again can help.
+    /// Whether to go on and try again: a broker may come back, and a process whose disk is full still shows what was
+    /// counted, marked as stale, until somebody makes room and restarts it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Storage { .. })
     }
 }

@@ -6,7 +6,8 @@
 //! batch. fjall was chosen over redb by measurement: docs/benchmarks.md, "The embedded journal".
 //!
 //! After a crash the store's own log brings back every batch that was answered. A write that fails (a full disk)
-//! fails every append from then on with [`JournalError::Storage`]; reading goes on, and a restart recovers.
+//! fails every append from then on with [`JournalError::Storage`]; reading goes on, what was counted is shown and
+//! marked as stale, and a restart recovers.
 
 mod reader;
 mod writer;

@@ -139,7 +139,7 @@ impl<'a> Commit<'a> {
 
     fn finish(self) {
         if let Err(error) = self.batch.commit() {
-            tracing::error!(%error, "the journal can't be written");
+            tracing::error!(%error, "the journal can't be written; make room on the disk and restart");
             for (to, _) in &self.answers {
                 answer(to, Err(self.shared.failed(&error)));
             }
