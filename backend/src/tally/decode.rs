@@ -1,7 +1,8 @@
 //! From the bytes of a record to a ballot: strict where that protects, lenient where others write.
 //!
-//! Strict: size, UTF-8, a JSON object and nothing behind it, the types of the fields that are read, each of them at
-//! most once. Lenient: unknown fields of any shape, the order of the fields, both formats of time.
+//! Strict: size, UTF-8, a JSON object and nothing behind it, depth, escapes, the types of the fields that are read, each
+//! of them at most once. Lenient: unknown fields of any shape, the order of the fields, both formats of time, and what
+//! only breakdowns look at.
 
 use jiff::{Timestamp, civil};
 use tallyboard_shared::{
@@ -28,6 +29,10 @@ pub struct Ballot<'a> {
     pub party: Option<Text<'a>>,
     /// The candidate's picture, as the ballot tells it.
     pub photo_url: Option<Text<'a>>,
+    /// The voter's gender, as the ballot tells it.
+    pub gender: Option<Text<'a>>,
+    /// The voter's age in years, as the ballot tells it.
+    pub age: Option<u32>,
 }
 
 /// Reads a record.
@@ -38,12 +43,8 @@ pub fn decode(record: &[u8]) -> Result<Ballot<'_>, Reason> {
     if record.len() > RECORD_BYTES_MAX {
         return Err(Reason::TooLarge);
     }
-    // serde_json passes over ignored strings without looking at their bytes, so UTF-8 is checked here, as a whole.
+    // As a whole, which is faster than string by string.
     let json = std::str::from_utf8(record).map_err(|_| Reason::Malformed)?;
-    // serde would read an array as the fields in their order.
-    if !json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
-        return Err(Reason::Malformed);
-    }
     let vote: Vote<'_> = serde_json::from_str(json).map_err(|_| Reason::Malformed)?;
     let voter_id = required(vote.voter_id)?;
     if voter_id.as_str().len() > VOTER_ID_BYTES_MAX {
@@ -64,6 +65,8 @@ pub fn decode(record: &[u8]) -> Result<Ballot<'_>, Reason> {
         candidate_name: vote.candidate_name,
         party: vote.party_affiliation,
         photo_url: vote.photo_url,
+        gender: vote.gender,
+        age: vote.registered_age,
     })
 }
 
@@ -131,17 +134,94 @@ mod tests {
         let not_objects = ["", " ", "{", "null", "[]", r#"["v","c","2026-11-03 08:15:00"]"#, "\"v\"", "1"];
         not_objects.into_iter().for_each(|record| check(record, Reason::Malformed));
         check(&format!("{SHORTEST}{SHORTEST}"), Reason::Malformed);
-        assert_eq!(decode(b"{\"email\":\"\xff\"}").err(), Some(Reason::Malformed));
+        check(&format!("\u{feff}{SHORTEST}"), Reason::Malformed);
+        check(&with(r#""x":1,"#), Reason::Malformed);
         assert!(decode(format!(" \n{SHORTEST}\n").as_bytes()).is_ok());
     }
 
     #[test]
-    fn wrong_types_and_repeated_fields_are_malformed() {
-        check(&SHORTEST.replace("\"v\"", "7"), Reason::Malformed);
-        check(&with(r#""voter_id":"w""#), Reason::Malformed);
-        check(&with(r#""vote":1.0"#), Reason::Malformed);
-        check(&with(r#""vote":"1""#), Reason::Malformed);
-        check(&with(r#""address":"Ohio""#), Reason::Malformed);
+    fn numbers_and_other_types_in_place_of_ids_are_malformed() {
+        for field in ["\"v\"", "\"c\"", "\"OH\"", "\"2026-11-03 08:15:00\""] {
+            for value in ["7", "7.5", "true", "[\"v\"]", "{\"v\":1}"] {
+                check(&SHORTEST.replace(field, value), Reason::Malformed);
+            }
+        }
+        for name in ["contest_id", "candidate_name", "party_affiliation", "photo_url"] {
+            check(&with(&format!(r#""{name}":7"#)), Reason::Malformed);
+        }
+        for weight in ["1.0", "1e0", "\"1\"", "true", "[1]", "9223372036854775808"] {
+            check(&with(&format!(r#""vote":{weight}"#)), Reason::Malformed);
+        }
+        for address in ["\"Ohio\"", "[\"Ohio\"]", "[]", "7", r#"{"state":7}"#, r#"{"state":["Ohio"]}"#] {
+            check(&with(&format!(r#""address":{address}"#)), Reason::Malformed);
+        }
+    }
+
+    #[test]
+    fn every_field_that_is_read_may_be_there_once() {
+        let fields = [
+            (r#""voter_id":"v""#, true),
+            (r#""candidate_id":"c""#, true),
+            (r#""voting_time":"2026-11-03 08:15:00""#, true),
+            (r#""location_id":"OH""#, true),
+            (r#""contest_id":"k""#, false),
+            (r#""address":{"state":"OH"}"#, false),
+            (r#""vote":1"#, false),
+            (r#""candidate_name":"n""#, false),
+            (r#""party_affiliation":"p""#, false),
+            (r#""photo_url":"u""#, false),
+            (r#""gender":"f""#, false),
+            (r#""registered_age":44"#, false),
+        ];
+        for (field, is_there) in fields {
+            let (name, _) = field.split_once(':').unwrap();
+            if !is_there {
+                assert!(decode(with(field).as_bytes()).is_ok(), "{field}");
+                check(&with(&format!("{field},{field}")), Reason::Malformed);
+            }
+            check(&with(&format!("{field},{name}:null")), Reason::Malformed);
+            check(&with(&format!("{name}:null,{field}")), Reason::Malformed);
+            let escaped = field.replacen('_', "\\u005f", 1);
+            check(&with(&format!("{field},{escaped}")), Reason::Malformed);
+        }
+        check(&with(r#""address":{"state":"OH","city":"x","state":"OH"}"#), Reason::Malformed);
+        assert!(decode(with(r#""address":{"city":1,"city":2},"email":1,"email":2"#).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn broken_utf_8_and_lone_surrogates_are_malformed_wherever_they_stand() {
+        let sound = with(r#""email":"é😀\ud83d\ude00","address":{"city":"ß"}"#);
+        assert!(decode(sound.as_bytes()).is_ok());
+        for (sound_part, broken) in
+            [("é", &b"\xc3"[..]), ("😀", b"\xed\xa0\xbd"), ("ß", b"\xff"), ("OH", b"\xc0\x80")]
+        {
+            let at = sound.find(sound_part).unwrap();
+            let (before, after) = (&sound.as_bytes()[..at], &sound.as_bytes()[at + sound_part.len()..]);
+            assert_eq!(
+                decode(&[before, broken, after].concat()).err(),
+                Some(Reason::Malformed),
+                "{sound_part}"
+            );
+        }
+        for escape in
+            [r"\ud83d", r"\ude00", r"\ud83dx", r"\ud83d\u0041", r"\ude00\ud83d", r"\u12g4", r"\x", "\n", "\0"]
+        {
+            check(&SHORTEST.replace("\"v\"", &format!("\"{escape}\"")), Reason::Malformed);
+            check(&with(&format!(r#""email":"{escape}""#)), Reason::Malformed);
+            check(&with(&format!(r#""{escape}":1"#)), Reason::Malformed);
+            check(&with(&format!(r#""address":{{"city":["{escape}"]}}"#)), Reason::Malformed);
+        }
+        check(&with(r#""postcode":1e999"#), Reason::Malformed);
+    }
+
+    #[test]
+    fn what_breakdowns_are_made_of_never_makes_a_vote_malformed() {
+        let ballot =
+            |fields| format!("{:?}", decode(with(fields).as_bytes()).map(|b| (b.gender.map(|g| g.0), b.age)));
+        assert_eq!(ballot(r#""gender":"female","registered_age":44"#), r#"Ok((Some("female"), Some(44)))"#);
+        assert_eq!(ballot(r#""gender":1,"registered_age":"44""#), "Ok((None, None))");
+        assert_eq!(ballot(r#""gender":null,"registered_age":null"#), "Ok((None, None))");
+        assert_eq!(ballot(r#""gender":{"a":[]},"registered_age":-1"#), "Ok((None, None))");
     }
 
     #[test]
@@ -182,11 +262,21 @@ mod tests {
     }
 
     #[test]
-    fn deeply_nested_rubbish_is_passed_over_without_harm() {
-        let nested = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
-        assert!(
-            decode(with(&format!(r#""x":{nested}"#)).as_bytes()).is_ok_and(|ballot| ballot.cast_at_ms > 0)
-        );
+    fn nesting_is_bounded_at_127_levels() {
+        // The record itself is the first level.
+        let nested = |open: &str, inner: &str, close: &str, levels: usize| {
+            with(&format!(r#""x":{}{inner}{}"#, open.repeat(levels - 1), close.repeat(levels - 1)))
+        };
+        assert!(decode(nested("[", "", "]", 127).as_bytes()).is_ok());
+        assert!(decode(nested("{\"x\":", "1", "}", 127).as_bytes()).is_ok());
+        for levels in [128, 129, 1000, 30_000] {
+            check(&nested("[", "", "]", levels), Reason::Malformed);
+        }
+        check(&nested("{\"x\":", "1", "}", 128), Reason::Malformed);
+        check(&nested("[", "", "", 60_000), Reason::Malformed);
+        let address = |levels| nested("[", "", "]", levels).replace(r#""x":"#, r#""address":{"x":"#) + "}";
+        assert!(decode(address(126).as_bytes()).is_ok());
+        check(&address(127), Reason::Malformed);
     }
 
     #[test]
