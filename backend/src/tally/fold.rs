@@ -115,7 +115,7 @@ impl Fold {
         if late && self.rules.rejects_late {
             return Err(Reason::Late);
         }
-        if !self.voters.first_vote(choice.contest, ballot.voter_id.as_str()) {
+        if self.voters.first_vote(choice.contest, ballot.voter_id.as_str()).is_none() {
             return Err(Reason::DuplicateVoter);
         }
         self.roster.take_up(choice, &ballot);

@@ -18,4 +18,4 @@ pub(crate) use merge::status;
 pub use partition_tally::{Cell, Discovered, DiscoveredCandidate, PartitionTally, TallyFormatError};
 pub(crate) use roster::IMPLICIT_CONTEST;
 pub use roster::{Choice, Roster};
-pub use voters::FingerprintKey;
+pub use voters::{FINGERPRINT_BYTES, FingerprintKey, Voters};

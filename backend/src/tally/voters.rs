@@ -4,23 +4,23 @@
 //! key keeps others from constructing ids that collide; 96 bits keep the chance of one false duplicate among 200
 //! million voters under 2⁻⁴⁰.
 
-use std::hash::Hasher;
+use std::{hash::Hasher, sync::LazyLock};
 
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table::Entry};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// The secret key of the fingerprints of one process.
+/// The secret key of fingerprints. Fingerprints can be compared where their key is the same.
 #[derive(Clone, Copy)]
 pub struct FingerprintKey([u8; 16]);
 
 impl FingerprintKey {
-    /// A key of one's own, for tests that compare.
+    /// A key that is known already: one that was kept, or one of one's own for tests that compare.
     #[must_use]
     pub fn new(key: [u8; 16]) -> Self {
         Self(key)
     }
 
-    /// A fresh key. Fingerprints live as long as the process, so nobody else needs it.
+    /// A fresh key.
     #[must_use]
     pub fn random() -> Self {
         use std::hash::BuildHasher;
@@ -28,32 +28,107 @@ impl FingerprintKey {
         let word = || std::collections::hash_map::RandomState::new().hash_one(0u8);
         Self((u128::from(word()) << 64 | u128::from(word())).to_ne_bytes())
     }
+
+    /// The key, to be kept as secret as the votes topic.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// Tells this key from others without giving it away.
+    #[must_use]
+    pub fn check(self) -> u64 {
+        SipHasher13::new_with_key(&self.0).finish128().h1
+    }
+
+    /// The fingerprint of a voter in a contest; equal ones under one key are the same voter, wherever they were seen.
+    #[must_use]
+    pub fn fingerprint(self, contest: u32, voter_id: &str) -> [u8; FINGERPRINT_BYTES] {
+        bytes(self.words(contest, voter_id))
+    }
+
+    fn words(self, contest: u32, voter_id: &str) -> Fingerprint {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write(&contest.to_le_bytes());
+        hasher.write(voter_id.as_bytes());
+        let hash = hasher.finish128();
+        [high(hash.h1), low(hash.h1), low(hash.h2)]
+    }
 }
 
 /// 96 bits in three words: 12 bytes without padding.
 type Fingerprint = [u32; 3];
 
-pub(super) struct Voters {
+/// A fingerprint outside of memory: its three words, least significant byte first.
+pub const FINGERPRINT_BYTES: usize = 12;
+
+/// Of so many tables one doubles at a time: the growth in one step is 1/64 of the whole, and its pause with it.
+const SHARDS: u8 = 64;
+
+/// The hash space is dealt out in 4,096 slots: from 47 for the smallest table to 92 for the largest.
+const SLOT_BITS: u32 = 12;
+
+/// The share of each table is 2^(1/64) times that of the one before it, so the largest is nearly twice the smallest.
+///
+/// A table doubles when it is 7/8 full, so equal tables would all double at once, and hold 15 bytes a voter just
+/// before and 30 just after. With shares like these, at any number of voters some tables have just doubled and some
+/// are about to, and their sum stays between 20.6 and 21.9 bytes a voter.
+static SHARD_OF_SLOT: LazyLock<[u8; 1 << SLOT_BITS]> = LazyLock::new(|| {
+    let mut shards = [0; 1 << SLOT_BITS];
+    for (slot, shard) in shards.iter_mut().enumerate() {
+        *shard = (0..SHARDS).rfind(|shard| first_slot(*shard) <= slot).expect("the first slot is 0");
+    }
+    shards
+});
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the number of slots")]
+fn first_slot(shard: u8) -> usize {
+    let share_before = (f64::from(shard) / f64::from(SHARDS)).exp2() - 1.0;
+    (share_before * f64::from(1 << SLOT_BITS)) as usize
+}
+
+/// The voters seen.
+pub struct Voters {
     key: FingerprintKey,
-    seen: HashTable<Fingerprint>,
+    shards: Vec<HashTable<Fingerprint>>,
 }
 
 impl Voters {
-    pub(super) fn new(key: FingerprintKey) -> Self {
-        Self { key, seen: HashTable::new() }
+    /// Nobody yet.
+    #[must_use]
+    pub fn new(key: FingerprintKey) -> Self {
+        Self { key, shards: vec![HashTable::new(); usize::from(SHARDS)] }
     }
 
-    /// Whether the voter hasn't been seen in this contest; from now on they have.
-    pub(super) fn first_vote(&mut self, contest: u32, voter_id: &str) -> bool {
-        let mut hasher = SipHasher13::new_with_key(&self.key.0);
-        hasher.write(&contest.to_le_bytes());
-        hasher.write(voter_id.as_bytes());
-        let hash = hasher.finish128();
-        let fingerprint = [high(hash.h1), low(hash.h1), low(hash.h2)];
-        let entry = self.seen.entry(bucket(&fingerprint), |seen| *seen == fingerprint, bucket);
-        match entry {
-            hashbrown::hash_table::Entry::Occupied(_) => false,
-            hashbrown::hash_table::Entry::Vacant(vacant) => {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(HashTable::len).sum()
+    }
+
+    /// Whether there is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shards.iter().all(HashTable::is_empty)
+    }
+
+    /// Takes back a voter who was seen before.
+    pub fn restore(&mut self, fingerprint: [u8; FINGERPRINT_BYTES]) {
+        self.take_up(words(fingerprint));
+    }
+
+    /// The fingerprint of the voter where they haven't been seen in this contest; from now on they have.
+    pub(super) fn first_vote(&mut self, contest: u32, voter_id: &str) -> Option<[u8; FINGERPRINT_BYTES]> {
+        let fingerprint = self.key.words(contest, voter_id);
+        self.take_up(fingerprint).then(|| bytes(fingerprint))
+    }
+
+    /// Whether the fingerprint is new.
+    fn take_up(&mut self, fingerprint: Fingerprint) -> bool {
+        let table = &mut self.shards[shard(&fingerprint)];
+        match table.entry(bucket(&fingerprint), |seen| *seen == fingerprint, bucket) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
                 vacant.insert(fingerprint);
                 true
             }
@@ -61,9 +136,27 @@ impl Voters {
     }
 }
 
-/// A fingerprint is a hash already.
+/// Which bucket of a table: a fingerprint is a hash already.
 fn bucket(fingerprint: &Fingerprint) -> u64 {
     u64::from(fingerprint[0]) << 32 | u64::from(fingerprint[1])
+}
+
+/// Which table, by the word that has no part in the bucket.
+fn shard(fingerprint: &Fingerprint) -> usize {
+    usize::from(SHARD_OF_SLOT[(fingerprint[2] >> (32 - SLOT_BITS)) as usize])
+}
+
+fn bytes(fingerprint: Fingerprint) -> [u8; FINGERPRINT_BYTES] {
+    let mut bytes = [0; FINGERPRINT_BYTES];
+    for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(fingerprint) {
+        *bytes = word.to_le_bytes();
+    }
+    bytes
+}
+
+fn words(bytes: [u8; FINGERPRINT_BYTES]) -> Fingerprint {
+    let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    [word(0), word(4), word(8)]
 }
 
 fn high(word: u64) -> u32 {
@@ -82,13 +175,48 @@ mod tests {
     #[test]
     fn a_voter_is_new_once_in_every_contest() {
         let mut voters = Voters::new(FingerprintKey::new([7; 16]));
-        assert!(voters.first_vote(0, "ada"));
-        assert!(!voters.first_vote(0, "ada"));
-        assert!(voters.first_vote(1, "ada"));
-        assert!(voters.first_vote(0, "bo"));
+        assert!(voters.first_vote(0, "ada").is_some());
+        assert_eq!(voters.first_vote(0, "ada"), None);
+        assert!(voters.first_vote(1, "ada").is_some());
+        assert!(voters.first_vote(0, "bo").is_some());
         for number in 0..100_000 {
-            assert!(voters.first_vote(2, &number.to_string()));
+            assert!(voters.first_vote(2, &number.to_string()).is_some());
         }
-        assert!((0..100_000).all(|number| !voters.first_vote(2, &number.to_string())));
+        assert!((0..100_000).all(|number| voters.first_vote(2, &number.to_string()).is_none()));
+        assert_eq!(voters.len(), 100_003);
+    }
+
+    #[test]
+    fn voters_are_known_again_by_their_fingerprints_under_the_same_key() {
+        let key = FingerprintKey::random();
+        let mut before = Voters::new(key);
+        let mut after = Voters::new(FingerprintKey::new(key.to_bytes()));
+        assert_ne!(key.check(), FingerprintKey::random().check());
+        for number in 0..1000 {
+            let fingerprint = before.first_vote(0, &number.to_string()).unwrap();
+            assert_eq!(fingerprint, key.fingerprint(0, &number.to_string()));
+            after.restore(fingerprint);
+        }
+        assert!((0..1000).all(|number| after.first_vote(0, &number.to_string()).is_none()));
+        assert_eq!(after.len(), 1000);
+    }
+
+    #[test]
+    fn tables_double_at_different_times() {
+        let mut voters = Voters::new(FingerprintKey::new([7; 16]));
+        let size = |voters: &Voters| voters.shards.iter().map(HashTable::allocation_size).sum::<usize>();
+        let mut most_at_once = 0;
+        for number in 0..1_000_000u32 {
+            let before = size(&voters);
+            voters.first_vote(0, &number.to_string());
+            if number >= 100_000 {
+                most_at_once = most_at_once.max((size(&voters) - before) * 100 / before);
+            }
+            if number >= 100_000 && number % 50_000 == 0 {
+                let per_voter = size(&voters) / voters.len();
+                assert!((19..=22).contains(&per_voter), "{per_voter} bytes a voter at {number}");
+            }
+        }
+        assert!(most_at_once <= 3, "{most_at_once} %");
     }
 }
