@@ -34,6 +34,12 @@ pub struct Election {
     pub max_clock_skew_ms: i64,
     /// Below this many ballots a place's split by candidate is withheld.
     pub disclosure_threshold: u64,
+    /// The width of the timeline's windows before they grow, in milliseconds.
+    #[serde(default = "default_timeline_window_ms")]
+    pub timeline_window_ms: i64,
+    /// What votes are also counted by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakdowns: Vec<Breakdown>,
     /// The contests, in ballot order. Empty where `defined` is false.
     pub contests: Vec<Contest>,
     /// The places. Empty where `defined` is false.
@@ -72,6 +78,32 @@ pub enum LatePolicy {
     Count,
     /// Rejected as `late`.
     Reject,
+}
+
+/// One minute.
+fn default_timeline_window_ms() -> i64 {
+    60_000
+}
+
+/// What votes are also counted by: something about the voter, in a closed list of groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Breakdown {
+    /// The vote's `gender`.
+    Gender,
+    /// The vote's `registered_age`.
+    AgeBand,
+}
+
+impl Breakdown {
+    /// The codes of the groups, in their order. A vote that doesn't tell is in the last.
+    #[must_use]
+    pub fn groups(self) -> &'static [&'static str] {
+        match self {
+            Self::Gender => &["female", "male", "other", "unknown"],
+            Self::AgeBand => &["under_18", "18_24", "25_34", "35_44", "45_54", "55_64", "65_plus", "unknown"],
+        }
+    }
 }
 
 /// One question on the ballot.
@@ -113,4 +145,7 @@ pub struct Location {
     pub tile: Option<[u16; 2]>,
     /// The contests on this place's ballot.
     pub contests: Vec<ContestId>,
+    /// The place that this one is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<LocationId>,
 }

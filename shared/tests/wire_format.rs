@@ -39,6 +39,8 @@ fn election() -> Election {
         late_policy: LatePolicy::Count,
         max_clock_skew_ms: 300_000,
         disclosure_threshold: 10,
+        timeline_window_ms: 60_000,
+        breakdowns: Vec::new(),
         contests: vec![Contest {
             id: ContestId::new("president"),
             title: "President".into(),
@@ -56,6 +58,7 @@ fn election() -> Election {
             registered_voters: Some(80),
             tile: Some([0, 1]),
             contests: vec![ContestId::new("president")],
+            parent: None,
         }],
     }
 }

@@ -5,10 +5,13 @@ use std::{collections::HashMap, fmt, ops::Range};
 use serde::Deserialize;
 use tallyboard_shared::{
     Timestamp,
-    election::{Candidate, Contest, Election, Embargo, LatePolicy, Location, Mode},
+    election::{Breakdown, Candidate, Contest, Election, Embargo, LatePolicy, Location, Mode},
     ids::{CandidateId, ContestId, ElectionId, LocationId},
 };
 use toml::Spanned;
+
+/// Narrower windows tell less than a clock that is set by hand; wider ones are no timeline.
+const TIMELINE_WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=86_400_000;
 
 /// A definition that passed every check.
 #[derive(Debug)]
@@ -53,7 +56,9 @@ struct Raw {
     #[serde(default)]
     late_policy: LatePolicy,
     disclosure_threshold: Option<u64>,
-    breakdowns: Option<Spanned<Vec<String>>>,
+    timeline_window: Option<Spanned<String>>,
+    #[serde(default)]
+    breakdowns: Vec<Spanned<String>>,
     map: Option<Spanned<String>>,
     contests: Spanned<Vec<RawContest>>,
     locations: Spanned<Vec<RawLocation>>,
@@ -94,6 +99,7 @@ struct RawLocation {
     registered_voters: Option<u64>,
     tile: Option<Spanned<[u16; 2]>>,
     contests: Option<Vec<Spanned<String>>>,
+    parent: Option<Spanned<String>>,
 }
 
 impl Definition {
@@ -153,9 +159,6 @@ impl Check<'_> {
         {
             self.problem(&embargo.span(), "an embargo until the polls close needs `closes_at`");
         }
-        if let Some(breakdowns) = raw.breakdowns.filter(|breakdowns| !breakdowns.get_ref().is_empty()) {
-            self.problem(&breakdowns.span(), "`breakdowns` are not counted by this version; leave them out");
-        }
         if let Some(map) = raw.map {
             self.problem(
                 &map.span(),
@@ -177,6 +180,8 @@ impl Check<'_> {
             late_policy: raw.late_policy,
             max_clock_skew_ms: self.duration(raw.max_clock_skew, super::MAX_CLOCK_SKEW_MS),
             disclosure_threshold: raw.disclosure_threshold.unwrap_or(super::DISCLOSURE_THRESHOLD),
+            timeline_window_ms: self.timeline_window(raw.timeline_window),
+            breakdowns: self.breakdowns(&raw.breakdowns),
             contests,
             locations,
         }
@@ -209,6 +214,32 @@ impl Check<'_> {
             self.problem(&text.span(), format!("`{}` is not a duration like 1m or 90s", text.get_ref()));
             default
         })
+    }
+
+    fn timeline_window(&mut self, text: Option<Spanned<String>>) -> i64 {
+        let span = text.as_ref().map(Spanned::span).unwrap_or_default();
+        let width = self.duration(text, super::TIMELINE_WINDOW_MS);
+        if !TIMELINE_WINDOW_MS.contains(&width) {
+            self.problem(&span, "a window of the timeline is one second to one day wide");
+        }
+        width
+    }
+
+    fn breakdowns(&mut self, names: &[Spanned<String>]) -> Vec<Breakdown> {
+        let mut seen = Seen::new("breakdown");
+        let mut breakdowns = Vec::new();
+        for name in names {
+            seen.once(self, name);
+            match name.get_ref().as_str() {
+                "gender" => breakdowns.push(Breakdown::Gender),
+                "age_band" => breakdowns.push(Breakdown::AgeBand),
+                other => {
+                    let message = format!("`{other}` is not a breakdown; there are `gender` and `age_band`");
+                    self.problem(&name.span(), message);
+                }
+            }
+        }
+        breakdowns
     }
 
     fn contests(&mut self, raw: &Spanned<Vec<RawContest>>) -> Vec<Contest> {
@@ -287,9 +318,42 @@ impl Check<'_> {
                 registered_voters: location.registered_voters,
                 tile: location.tile.as_ref().map(|tile| *tile.get_ref()),
                 contests: self.ballot(location, contests),
+                parent: location.parent.as_ref().map(|parent| LocationId::new(parent.get_ref())),
             });
         }
+        self.parents(raw.get_ref());
         locations
+    }
+
+    /// Every parent is a location, and no location is a part of itself.
+    fn parents(&mut self, locations: &[RawLocation]) {
+        let positions: HashMap<&str, usize> =
+            (0..).zip(locations).map(|(number, place)| (place.id.get_ref().as_str(), number)).collect();
+        let mut parents = Vec::with_capacity(locations.len());
+        for location in locations {
+            let parent = location.parent.as_ref();
+            let position = parent.and_then(|parent| positions.get(parent.get_ref().as_str()).copied());
+            if let (Some(parent), None) = (parent, position) {
+                self.problem(&parent.span(), format!("there is no location `{}`", parent.get_ref()));
+            }
+            parents.push(position);
+        }
+        // By location: the walk up that came by here first.
+        let mut walks = vec![usize::MAX; locations.len()];
+        for walk in 0..locations.len() {
+            let mut place = walk;
+            while walks[place] == usize::MAX {
+                walks[place] = walk;
+                let Some(parent) = parents[place] else { break };
+                if walks[parent] == walk
+                    && let Some(name) = &locations[place].parent
+                {
+                    let message = format!("`{}` would be a part of itself", locations[place].id.get_ref());
+                    self.problem(&name.span(), message);
+                }
+                place = parent;
+            }
+        }
     }
 
     /// The contests on a place's ballot; all where the place names none.
@@ -397,7 +461,25 @@ tile = [5, 8]
         check("tile = [5, 8]", "shape = 1", &[(18, "unknown field")]);
         let twice = "tile = [5, 8]\n[[locations]]\nid = \"B\"\nname = \"A\"\ntile = [5, 8]";
         check("tile = [5, 8]", twice, &[(21, "line 15 already"), (22, "taken by Alder")]);
-        check("title = \"E\"", "title = \"E\"\nbreakdowns = [\"gender\"]", &[(3, "breakdowns")]);
+        let breakdowns = "title = \"E\"\nbreakdowns = [\"gender\", \"shoes\",\n\"gender\"]";
+        check("title = \"E\"", breakdowns, &[(3, "`shoes` is not a breakdown"), (4, "line 3 already")]);
+        check("\"90s\"", "\"90s\"\ntimeline_window = \"999ms\"", &[(7, "one second to one day")]);
+        check("\"90s\"", "\"90s\"\ntimeline_window = \"25h\"", &[(7, "one second to one day")]);
+    }
+
+    #[test]
+    fn a_parent_is_another_location_and_no_place_is_a_part_of_itself() {
+        check("tile = [5, 8]", "parent = \"Z\"", &[(18, "no location `Z`")]);
+        check("tile = [5, 8]", "parent = \"Alder\"", &[(18, "no location `Alder`")]);
+        check("tile = [5, 8]", "parent = \"A\"", &[(18, "`A` would be a part of itself")]);
+        let place = |id: &str, parent: &str| {
+            format!("[[locations]]\nid = \"{id}\"\nname = \"n{id}\"\nparent = \"{parent}\"\n")
+        };
+        let ring = format!("parent = \"B\"\n{}{}{}", place("B", "C"), place("C", "B"), place("D", "A"));
+        check("tile = [5, 8]", &ring, &[(26, "`C` would be a part of itself")]);
+        let sound = format!("{SOUND}{}{}", place("B", "A"), place("C", "B"));
+        let election = Definition::parse(&sound).unwrap().into_election();
+        assert_eq!(election.locations[2].parent, Some(LocationId::new("B")));
     }
 
     #[test]

@@ -19,6 +19,9 @@ const ALLOWED_LATENESS_MS: i64 = 60_000;
 /// Clocks of polling places are set by hand: five minutes pass.
 const MAX_CLOCK_SKEW_MS: i64 = 300_000;
 
+/// A minute is what a newsroom asks for; over a long night windows grow by themselves.
+const TIMELINE_WINDOW_MS: i64 = 60_000;
+
 /// CONTRACT, "Election definition".
 const DISCLOSURE_THRESHOLD: u64 = 10;
 
@@ -51,6 +54,8 @@ pub fn undefined() -> Election {
         late_policy: LatePolicy::Count,
         max_clock_skew_ms: MAX_CLOCK_SKEW_MS,
         disclosure_threshold: 0,
+        timeline_window_ms: TIMELINE_WINDOW_MS,
+        breakdowns: Vec::new(),
         contests: Vec::new(),
         locations: Vec::new(),
     })

@@ -36,6 +36,8 @@ pub(crate) fn election() -> Election {
         late_policy: LatePolicy::Count,
         max_clock_skew_ms: 300_000,
         disclosure_threshold: 10,
+        timeline_window_ms: 60_000,
+        breakdowns: Vec::new(),
         contests: Vec::new(),
         locations: Vec::new(),
     }
