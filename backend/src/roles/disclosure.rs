@@ -52,19 +52,8 @@ mod tests {
             locations = [{{ id = \"p\", name = \"P\", registered_voters = 100 }}]"
         );
         let election = Definition::parse(&text).unwrap().into_election();
-        let tally = PartitionTally {
-            definition_hash: election.definition_hash.clone(),
-            partition: 0,
-            next_offset: votes,
-            cells: vec![
-                Cell { candidate: 0, location: 0, votes },
-                Cell { candidate: 1, location: 0, votes: 1 },
-            ],
-            rejected: std::collections::BTreeMap::new(),
-            late: 0,
-            watermark_ms: None,
-            discovered: None,
-        };
+        let cells = [(0, votes), (1, 1)].map(|(candidate, votes)| Cell { candidate, location: 0, votes });
+        let tally = PartitionTally::sample(&election, 0, votes + 1, cells.to_vec());
         let as_of: Timestamp = as_of.parse().unwrap();
         let results = merge(&election, [&tally].into_iter(), 1, as_of);
         (election, results)

@@ -13,6 +13,7 @@ use super::{
     decode::{Ballot, decode},
     partition_tally::{Cell, PartitionTally},
     roster::Roster,
+    timeline::Timeline,
     voters::{FingerprintKey, Voters},
 };
 
@@ -66,6 +67,7 @@ pub struct Fold {
     rejected: [u64; Reason::ALL.len()],
     late: u64,
     newest_ms: Option<i64>,
+    timeline: Timeline,
 }
 
 impl Fold {
@@ -83,7 +85,35 @@ impl Fold {
             rejected: [0; Reason::ALL.len()],
             late: 0,
             newest_ms: None,
+            timeline: Timeline::new(election.timeline_window_ms),
         }
+    }
+
+    /// The count that told `tally` and had seen `voters`, to go on with the record behind: what it tells from here on is
+    /// what it would have told.
+    ///
+    /// [`None`] where the tally isn't one of `election`.
+    #[must_use]
+    pub fn resume(election: &Election, tally: &PartitionTally, voters: Voters) -> Option<Self> {
+        if !tally.fits(election) {
+            return None;
+        }
+        let mut timeline = Timeline::new(election.timeline_window_ms);
+        timeline.extend(&tally.timeline, Some);
+        let cells = tally.cells.iter().map(|cell| ((cell.candidate, cell.location), cell.votes));
+        Some(Self {
+            rules: Rules::new(election),
+            definition_hash: tally.definition_hash.clone(),
+            partition: tally.partition,
+            next_offset: tally.next_offset,
+            roster: Roster::resume(election, tally.discovered.as_ref()),
+            voters,
+            cells: cells.collect(),
+            rejected: Reason::ALL.map(|reason| tally.rejected.get(&reason).copied().unwrap_or(0)),
+            late: tally.late,
+            newest_ms: tally.newest_ms,
+            timeline,
+        })
     }
 
     /// The offset of the record that comes next.
@@ -120,6 +150,7 @@ impl Fold {
         }
         self.roster.take_up(choice, &ballot);
         *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;
+        self.timeline.count(ballot.cast_at_ms, choice.candidate);
         self.late += u64::from(late);
         self.newest_ms = self.newest_ms.max(Some(ballot.cast_at_ms));
         Ok(late)
@@ -150,7 +181,8 @@ impl Fold {
             cells,
             rejected: rejected.collect(),
             late: self.late,
-            watermark_ms: self.watermark_ms(),
+            newest_ms: self.newest_ms,
+            timeline: self.timeline.windows(),
             discovered: self.roster.discovered().cloned(),
         }
     }

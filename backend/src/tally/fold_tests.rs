@@ -112,6 +112,132 @@ fn names_are_checked_against_the_definition() {
     );
 }
 
+/// The fields of a vote that is counted, with some of them written anew; a field written as nothing is left out.
+fn vote_with(changes: &[(&str, &str)]) -> String {
+    let sound = [
+        ("voter_id", "\"v\""),
+        ("contest_id", "\"president\""),
+        ("candidate_id", "\"c1\""),
+        ("voting_time", "\"2026-11-03T12:00:00Z\""),
+        ("location_id", "\"A\""),
+    ];
+    let mut fields: std::collections::BTreeMap<_, _> = sound.into();
+    fields.extend(changes.iter().copied());
+    fields.retain(|_, value| !value.is_empty());
+    let fields: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+/// For every reason: records on either side of its boundary, the first counted, the second rejected.
+fn boundaries() -> Vec<(Reason, String, String)> {
+    let one = |name: &str, value: &str| vote_with(&[(name, value)]);
+    let pair =
+        |reason, name: &str, counted: &str, rejected: &str| (reason, one(name, counted), one(name, rejected));
+    let text = |length: usize| format!("\"{}\"", "x".repeat(length));
+    let room = 64 * 1024 - one("email", "\"\"").len();
+    vec![
+        pair(Reason::Malformed, "voting_time", "\"2026-11-03 12:00:00\"", "\"2026-11-03 12:00\""),
+        pair(Reason::Malformed, "voter_id", "\"7\"", "7"),
+        (Reason::Malformed, vote_with(&[]), vote_with(&[]).replace('}', "")),
+        pair(Reason::MissingField, "voter_id", "\" \"", "\"\""),
+        pair(Reason::MissingField, "location_id", "\"A\"", "null"),
+        // There are two contests.
+        pair(Reason::MissingField, "contest_id", "\"president\"", ""),
+        pair(Reason::TooLarge, "email", &text(room), &text(room + 1)),
+        pair(Reason::TooLarge, "voter_id", &text(256), &text(257)),
+        pair(Reason::InvalidWeight, "vote", "1", "2"),
+        pair(Reason::InvalidWeight, "vote", "null", "0"),
+        pair(Reason::UnknownContest, "contest_id", "\"president\"", "\"President\""),
+        pair(Reason::UnknownCandidate, "candidate_id", "\"c2\"", "\"m1\""),
+        pair(Reason::UnknownLocation, "location_id", "\"Brant\"", "\"brant\""),
+        (
+            Reason::NotOnBallot,
+            vote_with(&[("location_id", "\"B\"")]),
+            vote_with(&[("location_id", "\"B\""), ("contest_id", "\"mayor\""), ("candidate_id", "\"m1\"")]),
+        ),
+        (
+            Reason::DuplicateVoter,
+            vote_with(&[("voter_id", "\"ada\""), ("contest_id", "\"mayor\""), ("candidate_id", "\"m1\"")]),
+            vote_with(&[("voter_id", "\"ada\""), ("candidate_id", "\"c2\"")]),
+        ),
+        pair(Reason::BeforeOpen, "voting_time", "\"2026-11-03T07:00:00Z\"", "\"2026-11-03T06:59:59.999Z\""),
+        pair(Reason::AfterClose, "voting_time", "\"2026-11-03T19:59:59.999Z\"", "\"2026-11-03T20:00:00Z\""),
+        pair(Reason::FutureTime, "voting_time", "\"2026-11-03T19:55:00Z\"", "\"2026-11-03T19:55:00.001Z\""),
+        pair(Reason::Late, "voting_time", "\"2026-11-03T11:59:00Z\"", "\"2026-11-03T11:58:59.999Z\""),
+    ]
+}
+
+#[test]
+fn every_reason_is_given_behind_its_boundary_and_not_before_it() {
+    let mut seen = BTreeSet::from([Reason::SimulatedInLive]);
+    for (reason, counted, broken) in boundaries() {
+        seen.insert(reason);
+        // The rule of late votes would cover those before the opening, the skew those after the closing.
+        let election = defined(|text| match reason {
+            Reason::Late => format!("late_policy = \"reject\"\n{text}"),
+            _ => text.to_owned(),
+        });
+        let written =
+            if reason == Reason::FutureTime { "2026-11-03T19:50:00Z" } else { "2026-11-03T19:59:00Z" };
+        let mut ballots = Ballots::new(&election);
+        assert_eq!(ballots.cast("ada", "president", "c1", "A", NOON), COUNTED);
+        let outcome = ballots.cast_record(&counted, written, false);
+        assert!(matches!(outcome, Outcome::Counted { .. }), "{reason}: {outcome:?} {counted}");
+        let before = ballots.fold.tally();
+        assert_eq!(ballots.cast_record(&broken, written, false), rejected(reason), "{broken}");
+        // A rejection leaves a number and nothing else.
+        let mut after = ballots.fold.tally();
+        assert_eq!(after.rejected.remove(&reason), Some(1));
+        assert_eq!(after, PartitionTally { next_offset: before.next_offset + 1, ..before });
+    }
+    let mut ballots = Ballots::new(&defined(str::to_owned));
+    let vote = vote_with(&[]);
+    assert_eq!(ballots.cast_record(&vote, "2026-11-03T12:00:00Z", true), rejected(Reason::SimulatedInLive));
+    assert_eq!(ballots.cast_record(&vote, "2026-11-03T12:00:00Z", false), COUNTED);
+    assert_eq!(seen.len(), Reason::ALL.len(), "{seen:?}");
+}
+
+#[test]
+fn where_a_record_breaks_several_rules_the_first_of_them_is_told() {
+    let mut ballots = Ballots::new(&defined(|text| format!("late_policy = \"reject\"\n{text}")));
+    assert_eq!(ballots.cast("ada", "president", "c1", "A", NOON), COUNTED);
+    let mut fields = vec![
+        ("voter_id", "\"ada\""),
+        ("voting_time", "\"2026-11-03T06:00:00Z\""),
+        ("location_id", "\"Z\""),
+        ("candidate_id", "\"Z\""),
+        ("contest_id", "\"Z\""),
+        ("vote", "2"),
+    ];
+    let mut told = Vec::new();
+    let mut simulated = true;
+    while let Outcome::Rejected(reason) =
+        ballots.cast_record(&vote_with(&fields), "2026-11-03T12:00:00Z", simulated)
+    {
+        told.push(reason);
+        match reason {
+            Reason::SimulatedInLive => simulated = false,
+            Reason::BeforeOpen => fields[1].1 = "\"2026-11-03T08:00:00Z\"",
+            Reason::Late => fields[1].1 = "\"2026-11-03T12:00:00Z\"",
+            Reason::DuplicateVoter => fields[0].1 = "\"bo\"",
+            _ => {
+                fields.pop();
+            }
+        }
+    }
+    let order = [
+        Reason::InvalidWeight,
+        Reason::SimulatedInLive,
+        Reason::BeforeOpen,
+        Reason::UnknownContest,
+        Reason::UnknownCandidate,
+        Reason::UnknownLocation,
+        Reason::Late,
+        Reason::DuplicateVoter,
+    ];
+    assert_eq!(told, order);
+}
+
 #[test]
 fn polls_open_at_the_moment_and_close_before_it() {
     let mut ballots = Ballots::new(&defined(str::to_owned));
@@ -175,6 +301,37 @@ fn without_a_definition_names_come_from_the_votes_up_to_the_bounds() {
 }
 
 #[test]
+fn names_from_votes_are_bounded_in_number_and_in_length() {
+    let mut ballots = Ballots::new(&election::undefined());
+    let id = |length: usize| "x".repeat(length);
+    assert_eq!(ballots.cast("v", "k", &id(129), "A", NOON), rejected(Reason::UnknownCandidate));
+    assert_eq!(ballots.cast("v", "k", "c", &id(129), NOON), rejected(Reason::UnknownLocation));
+    assert_eq!(ballots.cast("v", &id(129), "c", "A", NOON), rejected(Reason::UnknownContest));
+    assert_eq!(ballots.cast("v", &id(128), &id(128), &id(128), NOON), COUNTED);
+    for number in 1..100 {
+        assert_eq!(ballots.cast("v", &format!("k{number}"), "c", "A", NOON), COUNTED);
+    }
+    assert_eq!(ballots.cast("v", "k100", "c", "A", NOON), rejected(Reason::UnknownContest));
+    for number in 2..100_000 {
+        assert_eq!(ballots.cast(&format!("v{number}"), "k1", "c", &format!("p{number}"), NOON), COUNTED);
+    }
+    assert_eq!(ballots.cast("w", "k1", "c", "one more", NOON), rejected(Reason::UnknownLocation));
+    assert_eq!(ballots.cast("w", "k1", "c", "p99999", NOON), COUNTED);
+}
+
+#[test]
+fn descriptions_that_are_too_long_are_not_taken_up() {
+    let mut ballots = Ballots::new(&election::undefined());
+    let text = |length: usize| format!("\"{}\"", "x".repeat(length));
+    for (voter, name, photo) in [("\"a\"", 257, 1025), ("\"b\"", 256, 1024), ("\"c\"", 1, 1)] {
+        let fields = [("voter_id", voter), ("candidate_name", &text(name)), ("photo_url", &text(photo))];
+        assert_eq!(ballots.cast_record(&vote_with(&fields), "2026-11-03T12:00:00Z", false), COUNTED);
+    }
+    let known = ballots.fold.tally().discovered.unwrap().candidates.remove(0);
+    assert_eq!((known.name.unwrap().len(), known.photo_url.unwrap().len()), (256, 1024));
+}
+
+#[test]
 fn only_counted_votes_bring_new_names() {
     let mut ballots = Ballots::new(&election::undefined());
     assert_eq!(ballots.cast("ada", "k", "c1", "A", NOON), COUNTED);
@@ -195,6 +352,20 @@ fn write((voter, candidate, place, damaged): Small) -> String {
     format!(
         r#"{{"voter_id":"v{voter}","candidate_id":"c{candidate}","voting_time":"2026-11-03 12:00:00","location_id":"p{place}"{end}"#
     )
+}
+
+/// Times run on with the offset, a minute and a half each, and now and then one is an hour late.
+fn take(fold: &mut Fold, log: &[Small]) {
+    for small in log {
+        let offset = fold.next_offset();
+        let minutes = offset * 3 / 2 + 60 - if offset % 7 == 6 { 60 } else { 0 };
+        let time = format!("2026-11-03 {:02}:{:02}:00", 8 + minutes / 60, minutes % 60);
+        let value = write(*small)
+            .replace("2026-11-03 12:00:00", &time)
+            .replace("\"voter_id\"", "\"contest_id\":\"president\",\"voter_id\"");
+        let record = Record { offset, timestamp_ms: None, simulated: false, value: value.as_bytes() };
+        assert!(fold.record(&record).is_some());
+    }
 }
 
 fn tallies(election: &Election, log: &[Small], partitions: u32) -> Vec<PartitionTally> {
@@ -246,6 +417,25 @@ proptest! {
             prop_assert_eq!(rejected.get(&Reason::Malformed).copied().unwrap_or(0), damaged_count);
             let offsets: u64 = results.inputs.values().sum();
             prop_assert_eq!(results.totals.votes + rejected.values().sum::<u64>(), offsets);
+        }
+    }
+
+    #[test]
+    fn a_fold_that_goes_on_from_its_tally_tells_what_it_would_have_told(
+        log in proptest::collection::vec((0..30u8, 0..4u8, 0..3u8, any::<bool>()), 0..100), cut in 0..100usize,
+    ) {
+        let fixed = defined(|text| text.replace("c1", "c0").replace("\"c2\"", "\"c1\"").replace("\"A\"", "\"p0\""));
+        for election in [election::undefined(), fixed] {
+            let (before, after) = log.split_at(cut.min(log.len()));
+            let mut whole = fold(&election);
+            take(&mut whole, &log);
+            let mut first = fold(&election);
+            take(&mut first, before);
+            let tally = PartitionTally::decode(&first.tally().encode()).unwrap();
+            let mut second = Fold::resume(&election, &tally, first.voters).unwrap();
+            prop_assert_eq!(second.tally().encode(), tally.encode());
+            take(&mut second, after);
+            prop_assert_eq!(second.tally().encode(), whole.tally().encode());
         }
     }
 

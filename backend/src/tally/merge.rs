@@ -55,7 +55,7 @@ pub fn merge<'a>(
         as_of,
         watermark: tallies
             .clone()
-            .filter_map(|tally| tally.watermark_ms)
+            .filter_map(|tally| tally.watermark_ms(election))
             .min()
             .and_then(|watermark| Timestamp::from_millisecond(watermark).ok()),
         totals: Totals {

@@ -9,6 +9,7 @@ mod fold;
 mod merge;
 mod partition_tally;
 mod roster;
+mod timeline;
 mod voters;
 
 pub use decode::{Ballot, decode};
@@ -18,4 +19,5 @@ pub(crate) use merge::status;
 pub use partition_tally::{Cell, Discovered, DiscoveredCandidate, PartitionTally, TallyFormatError};
 pub(crate) use roster::IMPLICIT_CONTEST;
 pub use roster::{Choice, Roster};
+pub use timeline::{Window, Windows};
 pub use voters::{FINGERPRINT_BYTES, FingerprintKey, Voters};

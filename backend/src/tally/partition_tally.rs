@@ -7,8 +7,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tallyboard_shared::{election::Election, reason::Reason};
 
+#[cfg(test)]
+use super::timeline::Window;
+use super::timeline::Windows;
+
 /// The first byte of an encoded tally.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// A tally is far smaller; what claims to be larger is damaged, and isn't given the memory.
 const TALLY_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -18,7 +22,8 @@ const OFFSET_MAX: u64 = 1 << 50;
 
 /// Everything that was counted in one partition below `next_offset`.
 ///
-/// Whichever tally of a partition has the highest `next_offset` is right, whoever wrote it.
+/// Whichever tally of a partition has the highest `next_offset` is right, whoever wrote it. With the voters seen it is
+/// the whole state of a fold: [`Fold::resume`](super::Fold::resume) goes on from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionTally {
     /// The definition that was counted by.
@@ -33,8 +38,10 @@ pub struct PartitionTally {
     pub rejected: BTreeMap<Reason, u64>,
     /// Votes counted although they came behind the watermark.
     pub late: u64,
-    /// The newest vote's time less the allowed lateness, in milliseconds since 1970; `None` before the first vote.
-    pub watermark_ms: Option<i64>,
+    /// The time of the newest vote counted, in milliseconds since 1970; `None` before the first.
+    pub newest_ms: Option<i64>,
+    /// The votes by window of event time.
+    pub timeline: Windows,
     /// The names behind the numbers, where there is no definition to look them up in.
     pub discovered: Option<Discovered>,
 }
@@ -48,6 +55,12 @@ pub struct Cell {
     pub location: u32,
     /// Votes counted.
     pub votes: u64,
+}
+
+impl Cell {
+    fn position(&self) -> (u32, u32) {
+        (self.candidate, self.location)
+    }
 }
 
 /// What the ballots of a partition named, in the order of appearance.
@@ -104,30 +117,37 @@ impl PartitionTally {
         bytes
     }
 
+    /// The newest vote's time less the allowed lateness of `election`, in milliseconds since 1970.
+    #[must_use]
+    pub fn watermark_ms(&self, election: &Election) -> Option<i64> {
+        self.newest_ms.map(|newest| newest.saturating_sub(election.allowed_lateness_ms))
+    }
+
     /// Whether every number in the tally stands for something: foreign tallies must not reach the sums.
     #[must_use]
     pub fn fits(&self, election: &Election) -> bool {
-        let (candidates, locations) = match (&self.discovered, election.defined) {
-            (None, true) => (
+        let names = match (&self.discovered, election.defined) {
+            (None, true) => Some((
                 election.contests.iter().map(|contest| contest.candidates.len()).sum(),
                 election.locations.len(),
-            ),
-            (Some(told), false) => {
-                let contests = told.contests.len();
-                if told.candidates.iter().any(|candidate| candidate.contest as usize >= contests) {
-                    return false;
-                }
-                (told.candidates.len(), told.locations.len())
-            }
-            _ => return false,
+            )),
+            (Some(told), false) => told.names(),
+            _ => None,
         };
+        let Some((candidates, locations)) = names else { return false };
+        let Some(votes) = sum(self.cells.iter().map(|cell| cell.votes)) else { return false };
+        let records = sum(self.rejected.values().copied()).and_then(|rejected| rejected.checked_add(votes));
         let inside =
             |cell: &Cell| (cell.candidate as usize) < candidates && (cell.location as usize) < locations;
-        let mut records = self.cells.iter().map(|cell| cell.votes).chain(self.rejected.values().copied());
-        let sum = records.try_fold(0u64, u64::checked_add);
-        // Every record below the next offset was counted or rejected once, at most.
-        let possible = self.next_offset <= OFFSET_MAX && sum.is_some_and(|sum| sum <= self.next_offset);
-        possible && self.definition_hash == election.definition_hash && self.cells.iter().all(inside)
+        self.definition_hash == election.definition_hash
+            && self.next_offset <= OFFSET_MAX
+            // Every record below the next offset was counted or rejected once, at most.
+            && records.is_some_and(|records| records <= self.next_offset)
+            && self.late <= votes
+            && self.newest_ms.is_some() == (votes > 0)
+            && self.cells.iter().all(inside)
+            && self.cells.is_sorted_by(|one, next| one.position() < next.position())
+            && self.timeline.fit(election.timeline_window_ms, candidates, votes)
     }
 
     /// Reads a tally.
@@ -146,6 +166,45 @@ impl PartitionTally {
     }
 }
 
+impl Discovered {
+    /// How many candidates and places there are; `None` where a candidate stands in no contest.
+    fn names(&self) -> Option<(usize, usize)> {
+        let stands = |candidate: &DiscoveredCandidate| (candidate.contest as usize) < self.contests.len();
+        self.candidates.iter().all(stands).then_some((self.candidates.len(), self.locations.len()))
+    }
+}
+
+fn sum(mut counts: impl Iterator<Item = u64>) -> Option<u64> {
+    counts.try_fold(0, u64::checked_add)
+}
+
+#[cfg(test)]
+impl PartitionTally {
+    /// The tally of votes that were all cast in 1970, in the first of its windows, by voters of whom nothing is known.
+    pub(crate) fn sample(election: &Election, partition: u32, next_offset: u64, cells: Vec<Cell>) -> Self {
+        let mut candidates = BTreeMap::<u32, u64>::new();
+        for cell in &cells {
+            *candidates.entry(cell.candidate).or_default() += cell.votes;
+        }
+        let votes: Vec<_> = candidates.into_iter().collect();
+        let windows = (!votes.is_empty()).then_some(Window { number: 0, votes });
+        Self {
+            definition_hash: election.definition_hash.clone(),
+            partition,
+            next_offset,
+            newest_ms: (!cells.is_empty()).then_some(0),
+            cells,
+            rejected: BTreeMap::new(),
+            late: 0,
+            timeline: Windows {
+                width_ms: election.timeline_window_ms,
+                windows: windows.into_iter().collect(),
+            },
+            discovered: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +217,8 @@ mod tests {
             cells: vec![Cell { candidate: 0, location: 1, votes: 9 }],
             rejected: BTreeMap::from([(Reason::DuplicateVoter, 2)]),
             late: 1,
-            watermark_ms: Some(-5),
+            newest_ms: Some(-5),
+            timeline: Windows { width_ms: 60_000, windows: vec![Window { number: -1, votes: vec![(0, 9)] }] },
             discovered: Some(Discovered { contests: vec!["election".into()], ..Discovered::default() }),
         }
     }

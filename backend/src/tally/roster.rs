@@ -16,11 +16,23 @@ pub(crate) const IMPLICIT_CONTEST: &str = "election";
 
 /// At most so many contests are taken up from ballots. The contract bounds candidates and places only; DESIGN §10
 /// plans for 100 contests.
-const DISCOVERED_CONTESTS_MAX: usize = 100;
+///
+/// These bounds hold in every partition, because a partition is folded without looking at the others: a smaller share
+/// for each would refuse names of honest elections, in which every partition sees nearly all of them. They hold once
+/// more for all partitions together, in the [`merge()`](super::merge()).
+pub(super) const DISCOVERED_CONTESTS_MAX: usize = 100;
 /// At most so many candidates are taken up from ballots (CONTRACT, "Without an election definition").
-const DISCOVERED_CANDIDATES_MAX: usize = 10_000;
+pub(super) const DISCOVERED_CANDIDATES_MAX: usize = 10_000;
 /// At most so many places are taken up from ballots (CONTRACT, "Without an election definition").
-const DISCOVERED_LOCATIONS_MAX: usize = 100_000;
+pub(super) const DISCOVERED_LOCATIONS_MAX: usize = 100_000;
+
+/// An id that is taken up from ballots isn't longer, in bytes; a vote with a longer one is rejected as unknown. With the
+/// bounds below, the names of a whole election fit into one message of the results topic.
+const DISCOVERED_ID_BYTES_MAX: usize = 128;
+/// Names of candidates and parties that are longer, in bytes, aren't taken up; the vote is counted all the same.
+const DISCOVERED_NAME_BYTES_MAX: usize = 256;
+/// Addresses of pictures that are longer, in bytes, aren't taken up; the vote is counted all the same.
+const DISCOVERED_PHOTO_BYTES_MAX: usize = 1024;
 
 /// What a ballot says, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +62,14 @@ impl Roster {
             Self::Defined(DefinedRoster::new(election))
         } else {
             Self::Discovering(DiscoveringRoster::default())
+        }
+    }
+
+    /// The roster of an election as it was when it had discovered these names.
+    pub(super) fn resume(election: &Election, discovered: Option<&Discovered>) -> Self {
+        match discovered {
+            Some(names) => Self::Discovering(DiscoveringRoster::resume(names.clone())),
+            None => Self::new(election),
         }
     }
 
@@ -140,36 +160,36 @@ pub struct DiscoveringRoster {
 }
 
 impl DiscoveringRoster {
+    fn resume(names: Discovered) -> Self {
+        let numbered =
+            |names: &[String]| (0..).zip(names).map(|(number, name)| (name.clone(), number)).collect();
+        let mut candidates = vec![HashMap::new(); names.contests.len()];
+        for (number, candidate) in (0..).zip(&names.candidates) {
+            candidates[candidate.contest as usize].insert(candidate.id.clone(), number);
+        }
+        Self { contests: numbered(&names.contests), candidates, locations: numbered(&names.locations), names }
+    }
+
     fn choice(&self, ballot: &Ballot<'_>) -> Result<Choice, Reason> {
         let known_contest = self.contests.get(contest_id(ballot)).copied();
         let known_candidate = known_contest
             .and_then(|contest| self.candidates[contest as usize].get(ballot.candidate_id.as_str()).copied());
         let known_location = self.locations.get(ballot.location.as_str()).copied();
-        let next = |known: Option<u32>, taken: usize, most: usize, reason| match known {
-            Some(number) => Ok(number),
-            None if taken < most => Ok(number(taken)),
-            None => Err(reason),
+        let next = |known: Option<u32>, id: &str, taken: usize, most: usize| match known {
+            Some(number) => Some(number),
+            None if taken < most && id.len() <= DISCOVERED_ID_BYTES_MAX => Some(number(taken)),
+            None => None,
         };
-        let names = &self.names;
+        let (contests, candidates) = (self.names.contests.len(), self.names.candidates.len());
+        let contest = next(known_contest, contest_id(ballot), contests, DISCOVERED_CONTESTS_MAX);
+        let candidate =
+            next(known_candidate, ballot.candidate_id.as_str(), candidates, DISCOVERED_CANDIDATES_MAX);
+        let locations = self.names.locations.len();
+        let location = next(known_location, ballot.location.as_str(), locations, DISCOVERED_LOCATIONS_MAX);
         Ok(Choice {
-            contest: next(
-                known_contest,
-                names.contests.len(),
-                DISCOVERED_CONTESTS_MAX,
-                Reason::UnknownContest,
-            )?,
-            candidate: next(
-                known_candidate,
-                names.candidates.len(),
-                DISCOVERED_CANDIDATES_MAX,
-                Reason::UnknownCandidate,
-            )?,
-            location: next(
-                known_location,
-                names.locations.len(),
-                DISCOVERED_LOCATIONS_MAX,
-                Reason::UnknownLocation,
-            )?,
+            contest: contest.ok_or(Reason::UnknownContest)?,
+            candidate: candidate.ok_or(Reason::UnknownCandidate)?,
+            location: location.ok_or(Reason::UnknownLocation)?,
         })
     }
 
@@ -197,13 +217,14 @@ impl DiscoveringRoster {
     /// Name, party and photo are those of the first ballot that carries them.
     fn describe(&mut self, candidate: u32, ballot: &Ballot<'_>) {
         let known = &mut self.names.candidates[candidate as usize];
-        for (known, told) in [
-            (&mut known.name, &ballot.candidate_name),
-            (&mut known.party, &ballot.party),
-            (&mut known.photo_url, &ballot.photo_url),
+        for (known, told, bytes_max) in [
+            (&mut known.name, &ballot.candidate_name, DISCOVERED_NAME_BYTES_MAX),
+            (&mut known.party, &ballot.party, DISCOVERED_NAME_BYTES_MAX),
+            (&mut known.photo_url, &ballot.photo_url, DISCOVERED_PHOTO_BYTES_MAX),
         ] {
             if known.is_none() {
-                *known = told.as_ref().map(|told| told.as_str().to_owned()).filter(|told| !told.is_empty());
+                let told = told.as_ref().map(|told| told.as_str());
+                *known = told.filter(|told| (1..=bytes_max).contains(&told.len())).map(str::to_owned);
             }
         }
     }

@@ -17,7 +17,7 @@ use tallyboard::{
     election,
     journal::{Journal, NewRecord, Topics, embedded::EmbeddedJournal, read_to_end},
     simulate::{Electorate, Expected, Shape, Shares},
-    tally::{Cell, PartitionTally},
+    tally::{Cell, PartitionTally, Window, Windows},
 };
 use tallyboard_shared::{reason::Reason, results::Results};
 
@@ -268,7 +268,8 @@ fn rubbish_among_the_tallies_changes_nothing() {
         cells: vec![Cell { candidate: 0, location: 0, votes }],
         rejected: BTreeMap::new(),
         late: 0,
-        watermark_ms: None,
+        newest_ms: Some(0),
+        timeline: Windows { width_ms: 60_000, windows: vec![Window { number: 0, votes: vec![(0, votes)] }] },
         discovered: None,
     };
     let journal = EmbeddedJournal::open(&directory.path().join("journal")).unwrap();

@@ -107,8 +107,6 @@ impl Publisher {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{
         election,
@@ -121,16 +119,9 @@ mod tests {
     }
 
     fn tally(election: &Election, partition: u32, next_offset: u64) -> PartitionTally {
-        PartitionTally {
-            definition_hash: election.definition_hash.clone(),
-            partition,
-            next_offset,
-            cells: vec![Cell { candidate: partition % 5, location: 0, votes: next_offset }],
-            rejected: BTreeMap::new(),
-            late: 0,
-            watermark_ms: None,
-            discovered: None,
-        }
+        let cell = Cell { candidate: partition % 5, location: 0, votes: next_offset };
+        let cells = if next_offset > 0 { vec![cell] } else { Vec::new() };
+        PartitionTally::sample(election, partition, next_offset, cells)
     }
 
     fn publish(publisher: &mut Publisher, now_ms: i64) -> Option<(u64, u64, bool)> {
@@ -172,10 +163,8 @@ mod tests {
         let election = election::demo();
         let mut publisher = Publisher::resume(election.clone(), None, 0);
         publisher.tally(PartitionTally { definition_hash: "other".into(), ..tally(&election, 0, 3) });
-        publisher.tally(PartitionTally {
-            cells: vec![Cell { candidate: 5, location: 0, votes: 1 }],
-            ..tally(&election, 0, 3)
-        });
+        let cell = Cell { candidate: 5, location: 0, votes: 1 };
+        publisher.tally(PartitionTally::sample(&election, 0, 3, vec![cell]));
         publisher.tally(PartitionTally {
             discovered: Some(crate::tally::Discovered::default()),
             ..tally(&election, 0, 3)
