@@ -92,6 +92,10 @@ pub struct Serve {
     /// At most so often are tallies told and results published.
     #[arg(long, env = "TALLYBOARD_PUBLISH_INTERVAL", default_value = "100ms", value_parser = duration)]
     pub publish_interval: Duration,
+    /// At most so often is the count of each partition checkpointed in the data directory, so that a restart goes on
+    /// from there. `0s`: never, and every start counts from the first vote.
+    #[arg(long, env = "TALLYBOARD_CHECKPOINT_INTERVAL", default_value = "5s", value_parser = duration)]
+    pub checkpoint_interval: Duration,
     /// The bearer token for POST /api/v1/votes, which is off without it.
     #[arg(long, env = "TALLYBOARD_INGEST_TOKEN", hide_env_values = true)]
     pub ingest_token: Option<String>,

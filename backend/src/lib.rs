@@ -4,6 +4,7 @@
 //! results go to, [`http`] how people see them. `docs/ARCHITECTURE.md` tells how they fit together and which
 //! invariants hold.
 
+pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod election;

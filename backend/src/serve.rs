@@ -1,6 +1,6 @@
 //! `tallyboard serve`: the roles on their threads, the web on its runtime, one flag to stop them all.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{num::NonZero, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tallyboard_shared::{
@@ -10,21 +10,25 @@ use tallyboard_shared::{
 };
 
 use crate::{
+    checkpoint::{Checkpoints, Directory},
     cli::{JournalArgs, Role, Serve},
     election,
     http::{self, App, Ingest},
     journal::{
-        DirectoryLock, Journal, JournalError, Topics,
+        DirectoryLock, Journal, Topics,
         embedded::EmbeddedJournal,
         kafka::{KafkaJournal, KafkaSettings},
     },
     roles::{
+        Clock, Shell, SystemClock,
         counter::{self, CounterSettings},
-        publisher::{self, PublisherSettings},
-        viewer::{self, Feed, ViewerSettings},
+        drive,
+        publisher::{PublisherSettings, PublisherShell},
+        viewer::{Feed, Follower, PulseTaker, ViewerSettings},
     },
     shutdown::{self, Stop},
     simulate::{self, Electorate, Rate, Shape, Shares},
+    tally::FingerprintKey,
     telemetry,
 };
 
@@ -74,9 +78,11 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
             http::serve(listener, app, stop.clone()).await
         }
     });
-    let roles = Roles { journal: &*journal, election, topics, args: &args, feed: &feed, stop: &stop };
+    let checkpoints = open_checkpoints(&args, &topics.votes);
+    let journal = Arc::clone(&journal);
+    let roles = Roles { journal, election, topics, checkpoints, args: &args, feed, stop: &stop };
     // The web is up already: a broker that isn't there yet is no reason to be taken for dead.
-    let outcome = prepare_topics(&*journal, &roles.topics, args.journal.partitions, &stop)
+    let outcome = prepare_topics(&*roles.journal, &roles.topics, args.journal.partitions, &stop)
         .and_then(|prepared| if prepared { roles.run() } else { Ok(()) });
     stop.raise();
     let served = runtime.block_on(web).context("the web server panicked")?;
@@ -171,68 +177,49 @@ fn prepare_topics(
     Ok(false)
 }
 
+/// The checkpoints in the data directory. A disk that has no room for them is no reason not to count.
+fn open_checkpoints(args: &Serve, topic: &str) -> Option<Arc<Checkpoints>> {
+    if args.checkpoint_interval.is_zero() || !plays(&args.role, Role::Counter) {
+        return None;
+    }
+    let directory = args.journal.data_dir.join("checkpoints");
+    let opened = Directory::open(&directory).and_then(|disk| Checkpoints::open(Arc::new(disk), topic));
+    let warn = |error: &std::io::Error| {
+        tracing::error!(%error, directory = %directory.display(), "there will be no checkpoints: a restart counts from the first vote");
+    };
+    opened.inspect_err(warn).ok().map(Arc::new)
+}
+
 /// Whether a process with these roles plays one; all of them where none is named.
 fn plays(roles: &[Role], role: Role) -> bool {
     roles.is_empty() || roles.contains(&role)
 }
 
 struct Roles<'a> {
-    journal: &'a dyn Journal,
+    journal: Arc<dyn Journal>,
     election: Arc<Election>,
     topics: Topics,
+    checkpoints: Option<Arc<Checkpoints>>,
     args: &'a Serve,
-    feed: &'a Feed,
+    feed: Arc<Feed>,
     stop: &'a Stop,
 }
-
-/// A role's shell, to be run on a thread of its own.
-type Task<'a> = Box<dyn FnOnce() -> Result<(), JournalError> + Send + 'a>;
 
 impl Roles<'_> {
     /// Runs the roles until stopped; the first that gives up takes the others along.
     fn run(&self) -> anyhow::Result<()> {
-        let group = |name: &str| format!("{}tallyboard-{name}", self.args.journal.topic_prefix);
-        let publish_interval = self.args.publish_interval;
-        let counter = CounterSettings {
-            election: Arc::clone(&self.election),
-            topics: self.topics.clone(),
-            group: group("counters"),
-            publish_interval,
-        };
-        let publisher = PublisherSettings {
-            election: Arc::clone(&self.election),
-            topics: self.topics.clone(),
-            group: group("publisher"),
-            publish_interval,
-        };
-        let viewer = ViewerSettings { topics: self.topics.clone() };
-        let (journal, feed, stop) = (self.journal, self.feed, self.stop);
-        let mut tasks: Vec<(&str, Task<'_>)> = Vec::new();
-        if plays(&self.args.role, Role::Counter) {
-            tasks.push(("counter", Box::new(|| counter::run(journal, &counter, stop))));
-        }
-        if plays(&self.args.role, Role::Publisher) {
-            tasks.push(("publisher", Box::new(|| publisher::run(journal, &publisher, stop))));
-        }
-        if plays(&self.args.role, Role::Viewer) {
-            tasks.push(("viewer", Box::new(|| viewer::follow(journal, &viewer, feed, stop))));
-            tasks.push((
-                "pulse",
-                Box::new(|| {
-                    viewer::pulse(journal, &viewer, feed, stop);
-                    Ok(())
-                }),
-            ));
-        }
+        let mut shells = self.shells();
+        let outcome = self.drive(&mut shells);
+        shells.iter_mut().for_each(|(_, shell)| shell.finish());
+        outcome
+    }
+
+    fn drive(&self, shells: &mut [(&'static str, Box<dyn Shell>)]) -> anyhow::Result<()> {
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
-            for (name, task) in tasks {
-                let thread = std::thread::Builder::new().name(name.into());
-                let guarded = move || {
-                    let _guard = stop.guard();
-                    task()
-                };
-                threads.push((name, thread.spawn_scoped(scope, guarded)?));
+            for (name, shell) in shells {
+                let thread = std::thread::Builder::new().name((*name).into());
+                threads.push((*name, thread.spawn_scoped(scope, || drive(&mut **shell, self.stop))?));
             }
             if let Some(rate) = self.args.simulate.and_then(|rate| rate.0) {
                 std::thread::Builder::new()
@@ -242,10 +229,51 @@ impl Roles<'_> {
             let mut outcome = Ok(());
             for (name, thread) in threads {
                 let result = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                outcome = outcome.and(result.with_context(|| format!("the {name} gave up")));
+                outcome = outcome.and(result.with_context(|| format!("{name} gave up")));
             }
             outcome
         })
+    }
+
+    fn shells(&self) -> Vec<(&'static str, Box<dyn Shell>)> {
+        let group = |name: &str| format!("{}tallyboard-{name}", self.args.journal.topic_prefix);
+        let publish_interval = self.args.publish_interval;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let journal = || Arc::clone(&self.journal);
+        let mut shells: Vec<(_, Box<dyn Shell>)> = Vec::new();
+        if plays(&self.args.role, Role::Counter) {
+            let settings = CounterSettings {
+                election: Arc::clone(&self.election),
+                topics: self.topics.clone(),
+                group: group("counters"),
+                publish_interval,
+                key: self
+                    .checkpoints
+                    .as_ref()
+                    .map_or_else(FingerprintKey::random, |checkpoints| checkpoints.key()),
+                checkpoints: self.checkpoints.clone(),
+                checkpoint_interval: self.args.checkpoint_interval,
+                workers: std::thread::available_parallelism().map_or(1, NonZero::get),
+            };
+            shells.extend(counter::shells(&self.journal, settings, &clock));
+        }
+        if plays(&self.args.role, Role::Publisher) {
+            let settings = PublisherSettings {
+                election: Arc::clone(&self.election),
+                topics: self.topics.clone(),
+                group: group("publisher"),
+                publish_interval,
+            };
+            let publisher = PublisherShell::new(journal(), settings, Arc::clone(&clock));
+            shells.push(("publishing", Box::new(publisher)));
+        }
+        if plays(&self.args.role, Role::Viewer) {
+            let settings = ViewerSettings { topics: self.topics.clone() };
+            let feed = || Arc::clone(&self.feed);
+            shells.push(("viewing", Box::new(Follower::new(journal(), settings.clone(), feed()))));
+            shells.push(("pulse", Box::new(PulseTaker::new(journal(), settings, feed(), clock))));
+        }
+        shells
     }
 
     /// Goes on where the log ends, so that a restarted demonstration doesn't repeat itself.
@@ -268,7 +296,7 @@ impl Roles<'_> {
             }
         };
         let electorate = Electorate::new((*self.election).clone(), 1, DEMO_SHARES, Shape::Short);
-        match simulate::send(&electorate, &(self.journal, topic), rate, first, None, self.stop) {
+        match simulate::send(&electorate, &(&*self.journal, topic), rate, first, None, self.stop) {
             Ok(sent) if sent.exhausted => tracing::info!("every made-up voter has had their chance"),
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "the simulation ended"),

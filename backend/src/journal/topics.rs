@@ -8,6 +8,8 @@ pub(super) const RECORD_BYTES_MAX: &str = "67108864";
 pub struct Topics {
     /// The ballot box.
     pub votes: String,
+    /// Votes that aren't counted, with the reason.
+    pub rejected: String,
     /// Tallies of partitions, by partition.
     pub tallies: String,
     /// Published results, by version.
@@ -67,6 +69,7 @@ impl Topics {
         let name = |name| format!("{prefix}{name}");
         Self {
             votes: name("votes_topic"),
+            rejected: name("rejected_votes"),
             tallies: name("partition_tallies"),
             results: name("election_results"),
             candidates: name("aggregated_votes_per_candidate"),
@@ -85,6 +88,7 @@ impl Topics {
         };
         vec![
             spec(&self.votes, Partitions::Any(vote_partitions), Cleanup::Keep, Vec::new()),
+            spec(&self.rejected, Partitions::Any(vote_partitions), Cleanup::Keep, Vec::new()),
             // Whoever publishes is who holds the one partition. Small segments and early compaction keep it small.
             spec(
                 &self.tallies,

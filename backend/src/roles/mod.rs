@@ -1,29 +1,20 @@
 //! The three roles: counter, publisher, viewer.
 //!
-//! Each is a pure state machine (its own module, no journal, no clock) and a thin shell (`run` inside it) that feeds
-//! it from the journal and carries out what it says. The roles know each other only by what lies in the journal.
+//! Each is a pure state machine (its own module, no journal, no clock) and thin [`Shell`]s that feed it from the
+//! journal and carry out what it says. The roles know each other only by what lies in the journal.
 
+mod clock;
 pub mod counter;
 pub mod disclosure;
 pub mod publication;
 pub mod publisher;
+mod shell;
 pub mod viewer;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long a shell waits before it tries again what failed for a passing reason.
-const RETRY_WAIT: Duration = Duration::from_millis(500);
+pub use clock::{Clock, SystemClock};
+pub use shell::{Pace, Shell, drive};
 
-/// Time that only runs forward, for pacing: the clock on the wall may be set.
-#[derive(Clone, Copy)]
-struct Stopwatch(Instant);
-
-impl Stopwatch {
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    fn elapsed_ms(self) -> i64 {
-        i64::try_from(self.0.elapsed().as_millis()).expect("no process runs for so long")
-    }
-}
+/// How long a shell rests before it tries again what failed for a passing reason.
+const RETRY_REST: Duration = Duration::from_millis(500);

@@ -14,7 +14,7 @@ use super::{
     partition_tally::{Cell, PartitionTally},
     roster::Roster,
     timeline::Timeline,
-    voters::{FingerprintKey, Voters},
+    voters::{FINGERPRINT_BYTES, FingerprintKey, Voters},
 };
 
 /// A record of the votes topic, as far as the count looks at it.
@@ -68,6 +68,8 @@ pub struct Fold {
     late: u64,
     newest_ms: Option<i64>,
     timeline: Timeline,
+    /// Of voters counted and not handed over yet; [`None`] where nobody wants them.
+    fingerprints: Option<Vec<u8>>,
 }
 
 impl Fold {
@@ -86,6 +88,7 @@ impl Fold {
             late: 0,
             newest_ms: None,
             timeline: Timeline::new(election.timeline_window_ms),
+            fingerprints: None,
         }
     }
 
@@ -113,7 +116,24 @@ impl Fold {
             late: tally.late,
             newest_ms: tally.newest_ms,
             timeline,
+            fingerprints: None,
         })
+    }
+
+    /// Keeps the fingerprints of voters counted from now on, for [`Fold::take_fingerprints`].
+    pub fn keep_fingerprints(&mut self) {
+        self.fingerprints = Some(Vec::new());
+    }
+
+    /// The fingerprints that were kept and not taken yet, [`FINGERPRINT_BYTES`] each.
+    #[must_use]
+    pub fn fingerprints(&self) -> &[u8] {
+        self.fingerprints.as_deref().unwrap_or_default()
+    }
+
+    /// Hands over the fingerprints that were kept.
+    pub fn take_fingerprints(&mut self) -> Vec<u8> {
+        self.fingerprints.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The offset of the record that comes next.
@@ -145,8 +165,10 @@ impl Fold {
         if late && self.rules.rejects_late {
             return Err(Reason::Late);
         }
-        if self.voters.first_vote(choice.contest, ballot.voter_id.as_str()).is_none() {
-            return Err(Reason::DuplicateVoter);
+        let voter = self.voters.first_vote(choice.contest, ballot.voter_id.as_str());
+        let fingerprint: [u8; FINGERPRINT_BYTES] = voter.ok_or(Reason::DuplicateVoter)?;
+        if let Some(kept) = &mut self.fingerprints {
+            kept.extend_from_slice(&fingerprint);
         }
         self.roster.take_up(choice, &ballot);
         *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;

@@ -107,6 +107,12 @@ pub enum TallyFormatError {
 }
 
 impl PartitionTally {
+    /// Votes counted.
+    #[must_use]
+    pub fn votes(&self) -> u64 {
+        self.cells.iter().map(|cell| cell.votes).sum()
+    }
+
     /// The bytes of the tally; equal tallies have equal bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

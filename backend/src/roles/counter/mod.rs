@@ -4,30 +4,123 @@
 //! counter needs no permission, no transaction and no memory of what it told: after a restart it folds again from
 //! the first offset and tells the same tallies.
 
-mod run;
+mod checkpointer;
+mod outbox;
+mod rejected;
+mod share;
+mod teller;
+mod worker;
+
+use std::{sync::Arc, time::Duration};
 
 use tallyboard_shared::election::Election;
 
-pub use run::{CounterSettings, run};
-
+use self::{
+    checkpointer::{Checkpointer, StepQueue},
+    outbox::Outbox,
+    share::{Assigned, Progress, Sharer},
+    teller::Teller,
+    worker::Worker,
+};
 use crate::{
-    journal::ReadRecord,
+    checkpoint::{Checkpoints, LastRecord, Restored, Step},
+    journal::{Journal, ReadRecord, Topics},
+    roles::{Clock, Shell},
     tally::{FingerprintKey, Fold, Outcome, Record},
 };
+
+pub use rejected::{REJECTED_VALUE_BYTES_MAX, rejected_record};
 
 /// A tally of so many bytes is told once per interval; a larger one proportionally less often, so that a national
 /// election by county doesn't fill the network with itself.
 const BYTES_PER_INTERVAL: usize = 16 * 1024;
 
-/// A tally that doesn't change is told again after so long: should a zombie's older one lie on the topic behind it,
-/// a new publisher gets the right one all the same.
+/// A tally that doesn't change, of a partition that is counted to its end, is told again after so long. Should a
+/// zombie's older one lie on the topic behind it, a new publisher gets the right one all the same; and the publisher
+/// learns that the partition is idle and not merely behind.
 const REMINDER_MS: i64 = 10_000;
+
+/// What a counter needs to know.
+pub struct CounterSettings {
+    /// The rules.
+    pub election: Arc<Election>,
+    /// The names of the topics.
+    pub topics: Topics,
+    /// The group whose members share the partitions.
+    pub group: String,
+    /// A tally is told at most so often.
+    pub publish_interval: Duration,
+    /// What voters are told apart by; that of the checkpoints, where there are any.
+    pub key: FingerprintKey,
+    /// Where checkpoints lie; [`None`]: every start counts from the first offset.
+    pub checkpoints: Option<Arc<Checkpoints>>,
+    /// How often a checkpoint is written, at most.
+    pub checkpoint_interval: Duration,
+    /// How many threads count.
+    pub workers: usize,
+}
+
+/// The parts that together count the partitions that the group gives us; each wants a thread of its own.
+///
+/// A broker that can't be reached is waited for. Partitions that the group takes away, after a silence too, are
+/// counted from their checkpoint when they come back: the tallies that were told stay right meanwhile. They end with
+/// [`JournalError::Gone`](crate::journal::JournalError::Gone) where the log no longer has the records that the count
+/// would start from: an undercount is never silent.
+#[must_use]
+pub fn shells(
+    journal: &Arc<dyn Journal>,
+    settings: CounterSettings,
+    clock: &Arc<dyn Clock>,
+) -> Vec<(&'static str, Box<dyn Shell>)> {
+    let (outbox, progress, settings) = (Arc::<Outbox>::default(), Progress::default(), Arc::new(settings));
+    let mut assigned = Vec::new();
+    let mut shells: Vec<(_, Box<dyn Shell>)> = Vec::new();
+    for _ in 0..settings.workers.max(1) {
+        assigned.push(Assigned::default());
+        let worker = Worker::new(
+            Arc::clone(journal),
+            Arc::clone(&settings),
+            Arc::clone(clock),
+            Arc::clone(&outbox),
+            assigned.last().map(Arc::clone).expect("just pushed"),
+            Arc::clone(&progress),
+        );
+        shells.push(("counting", Box::new(worker)));
+    }
+    let queue = Arc::<StepQueue>::default();
+    let teller = Teller {
+        journal: Arc::clone(journal),
+        settings: Arc::clone(&settings),
+        outbox,
+        checkpoints: Arc::clone(&queue),
+    };
+    shells.push(("telling", Box::new(teller)));
+    if let Some(checkpoints) = settings.checkpoints.clone() {
+        shells.push(("checkpoints", Box::new(Checkpointer { checkpoints, queue, refused: false })));
+    }
+    let sharer = Sharer {
+        journal: Arc::clone(journal),
+        settings,
+        clock: Arc::clone(clock),
+        workers: assigned,
+        progress,
+        membership: None,
+        report_due_ms: 0,
+    };
+    shells.push(("sharing", Box::new(sharer)));
+    shells
+}
 
 /// The counter of one partition.
 pub struct Counter {
+    partition: u32,
     fold: Fold,
     interval_ms: i64,
     told: Option<Told>,
+    /// Below this offset rejected records were appended by whoever told a tally.
+    rejections_told: u64,
+    at_end: bool,
+    checkpoint: CheckpointState,
 }
 
 struct Told {
@@ -37,11 +130,85 @@ struct Told {
     due_ms: i64,
 }
 
+/// How far the checkpoint has come.
+struct CheckpointState {
+    /// Of the opening that this counter belongs to; [`None`] where there are no checkpoints.
+    generation: Option<u64>,
+    interval_ms: i64,
+    /// Not before then is a tally due; [`None`] before the first look at the stopwatch.
+    due_ms: Option<i64>,
+    /// What the newest tally covers.
+    next_offset: u64,
+    /// The newest record counted.
+    last: Option<LastRecord>,
+    /// The record that the log must have for the checkpoint to be of this log.
+    awaited: Option<LastRecord>,
+    /// Whether the log has another one.
+    refuted: bool,
+}
+
+/// Fingerprints of so many bytes are handed over before the next tally is due: 5,000 voters.
+const FINGERPRINTS_WAITING_MAX: usize = 60_000;
+
 impl Counter {
-    /// A counter of a partition, to be fed from its first offset; it tells at most once per `interval_ms`.
+    /// A counter of a partition, to be fed from its first offset. Rejected records below `rejections_told` lie on
+    /// their topic already. Its checkpoint is written in the opening `generation`, where there is one.
     #[must_use]
-    pub fn new(election: &Election, partition: u32, key: FingerprintKey, interval_ms: i64) -> Self {
-        Self { fold: Fold::new(election, partition, key), interval_ms, told: None }
+    pub fn new(
+        settings: &CounterSettings,
+        partition: u32,
+        rejections_told: u64,
+        generation: Option<u64>,
+    ) -> Self {
+        let fold = Fold::new(&settings.election, partition, settings.key);
+        Self::with(settings, fold, partition, rejections_told, generation)
+    }
+
+    /// A counter that goes on from a checkpoint, once the log has confirmed it: to be fed from
+    /// [`Counter::start_offset`].
+    #[must_use]
+    pub fn resume(
+        settings: &CounterSettings,
+        partition: u32,
+        restored: Restored,
+        rejections_told: u64,
+        generation: u64,
+    ) -> Self {
+        let mut counter = Self::with(settings, restored.fold, partition, rejections_told, Some(generation));
+        counter.checkpoint.next_offset = counter.fold.next_offset();
+        counter.checkpoint.last = restored.last;
+        counter.checkpoint.awaited = restored.last;
+        counter
+    }
+
+    fn with(
+        settings: &CounterSettings,
+        mut fold: Fold,
+        partition: u32,
+        rejections_told: u64,
+        generation: Option<u64>,
+    ) -> Self {
+        if generation.is_some() {
+            fold.keep_fingerprints();
+        }
+        let millis = |interval: Duration| i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            partition,
+            fold,
+            interval_ms: millis(settings.publish_interval),
+            told: None,
+            rejections_told,
+            at_end: false,
+            checkpoint: CheckpointState {
+                generation,
+                interval_ms: millis(settings.checkpoint_interval),
+                due_ms: None,
+                next_offset: 0,
+                last: None,
+                awaited: None,
+                refuted: false,
+            },
+        }
     }
 
     /// The offset of the record that is counted next.
@@ -50,8 +217,49 @@ impl Counter {
         self.fold.next_offset()
     }
 
-    /// Takes a record; [`None`] for one that was taken before.
+    /// The offset of the record to begin with: that of the newest one counted, where it has to be seen again.
+    #[must_use]
+    pub fn start_offset(&self) -> u64 {
+        self.checkpoint.awaited.map_or(self.next_offset(), |last| last.offset)
+    }
+
+    /// Goes on although the log no longer has the record that would confirm the checkpoint.
+    pub fn trust(&mut self) {
+        self.checkpoint.awaited = None;
+    }
+
+    /// Whether the log isn't the one that the checkpoint was counted from.
+    #[must_use]
+    pub fn is_refuted(&self) -> bool {
+        self.checkpoint.refuted
+    }
+
+    /// Whether a record, should it be rejected, isn't on the topic of rejected records yet.
+    #[must_use]
+    pub fn is_news(&self, record: &ReadRecord<'_>) -> bool {
+        record.position.offset >= self.rejections_told
+    }
+
+    /// Below this offset rejected records lie on their topic already.
+    #[must_use]
+    pub fn rejections_told(&self) -> u64 {
+        self.rejections_told
+    }
+
+    /// Takes note that everything that is there is counted.
+    pub fn reached_end(&mut self) {
+        self.at_end = true;
+    }
+
+    /// Takes a record; [`None`] for one that was taken before, and for all where the log refutes the checkpoint.
     pub fn record(&mut self, record: &ReadRecord<'_>) -> Option<Outcome> {
+        self.at_end = false;
+        if let Some(awaited) = self.checkpoint.awaited.take() {
+            self.checkpoint.refuted = awaited != LastRecord::of(record);
+        }
+        if self.checkpoint.refuted {
+            return None;
+        }
         self.fold.record(&Record {
             offset: record.position.offset,
             timestamp_ms: record.timestamp_ms,
@@ -60,12 +268,58 @@ impl Counter {
         })
     }
 
+    /// Takes note of the newest record of a batch, so that a checkpoint can name it.
+    pub fn end_batch(&mut self, record: &ReadRecord<'_>) {
+        // One that was passed over isn't the newest.
+        if self.checkpoint.generation.is_some() && record.position.offset + 1 == self.fold.next_offset() {
+            self.checkpoint.last = Some(LastRecord::of(record));
+        }
+    }
+
+    /// What is to be added to the checkpoint now, by the stopwatch; [`None`] while there is nothing or it isn't time.
+    pub fn checkpoint(&mut self, now_ms: i64) -> Option<Step> {
+        let state = &mut self.checkpoint;
+        let due_ms = *state.due_ms.get_or_insert(now_ms.saturating_add(state.interval_ms));
+        let is_due = now_ms >= due_ms;
+        if is_due {
+            state.due_ms = Some(now_ms.saturating_add(state.interval_ms));
+        }
+        self.checkpoint_step(is_due)
+    }
+
+    /// What is to be added to the checkpoint so that it covers everything counted.
+    pub fn last_checkpoint(&mut self) -> Option<Step> {
+        self.checkpoint_step(true)
+    }
+
+    fn checkpoint_step(&mut self, is_due: bool) -> Option<Step> {
+        let state = &mut self.checkpoint;
+        let generation = state.generation?;
+        if state.awaited.is_some() || state.refuted {
+            return None;
+        }
+        let next_offset = self.fold.next_offset();
+        let wants_tally = is_due && next_offset > state.next_offset;
+        if !wants_tally && self.fold.fingerprints().len() < FINGERPRINTS_WAITING_MAX {
+            return None;
+        }
+        let tally = wants_tally.then(|| {
+            state.next_offset = next_offset;
+            (self.fold.tally(), state.last)
+        });
+        let voters = self.fold.take_fingerprints();
+        Some(Step { partition: self.partition, generation, voters, tally })
+    }
+
     /// The tally to tell now, by the stopwatch, encoded; [`None`] while there is nothing new or it isn't time.
     pub fn tick(&mut self, now_ms: i64) -> Option<Vec<u8>> {
+        if self.checkpoint.awaited.is_some() || self.checkpoint.refuted {
+            return None;
+        }
         let next_offset = self.fold.next_offset();
         let silent = self.told.as_ref().is_some_and(|told| {
             if told.next_offset == next_offset {
-                now_ms < told.at_ms + REMINDER_MS
+                !self.at_end || now_ms < told.at_ms + REMINDER_MS
             } else {
                 now_ms < told.due_ms
             }
@@ -89,6 +343,20 @@ mod tests {
     use super::*;
     use crate::{election, journal::Position, tally::PartitionTally};
 
+    fn counter() -> Counter {
+        let settings = CounterSettings {
+            election: Arc::new(election::undefined()),
+            topics: Topics::new(""),
+            group: String::new(),
+            publish_interval: Duration::from_millis(100),
+            key: FingerprintKey::new([0; 16]),
+            checkpoints: None,
+            checkpoint_interval: Duration::from_secs(5),
+            workers: 1,
+        };
+        Counter::new(&settings, 4, 0, None)
+    }
+
     fn feed(counter: &mut Counter, offset: u64) {
         let value = format!(
             r#"{{"voter_id":"v{offset}","candidate_id":"c","voting_time":"2026-11-03 08:15:00","location_id":"p"}}"#
@@ -105,7 +373,7 @@ mod tests {
 
     #[test]
     fn the_first_change_is_told_at_once_and_a_flood_is_paced() {
-        let mut counter = Counter::new(&election::undefined(), 4, FingerprintKey::new([0; 16]), 100);
+        let mut counter = counter();
         let told =
             |bytes: Option<Vec<u8>>| bytes.map(|bytes| PartitionTally::decode(&bytes).unwrap().next_offset);
         assert_eq!(told(counter.tick(1000)), Some(0));
@@ -115,13 +383,15 @@ mod tests {
         assert_eq!(told(counter.tick(5000)), None);
         feed(&mut counter, 1);
         assert_eq!(told(counter.tick(5000)), Some(2));
+        assert_eq!(told(counter.tick(15_000)), None);
+        counter.reached_end();
         assert_eq!(told(counter.tick(14_999)), None);
         assert_eq!(told(counter.tick(15_000)), Some(2));
     }
 
     #[test]
     fn a_large_tally_is_told_less_often() {
-        let mut counter = Counter::new(&election::undefined(), 4, FingerprintKey::new([0; 16]), 100);
+        let mut counter = counter();
         for offset in 0..5000 {
             let value = format!(
                 r#"{{"voter_id":"v{offset}","candidate_id":"candidate-{offset}","voting_time":"2026-11-03 08:15:00","location_id":"place-{offset}"}}"#

@@ -3,13 +3,13 @@
 //! Versions only grow and results never go back: a publisher that takes over waits until the tallies that it has
 //! cover everything that was published before, and goes on with the next number.
 
-mod run;
+mod shell;
 
 use std::collections::BTreeMap;
 
 use tallyboard_shared::{Timestamp, election::Election, ids::Partition, results::Results};
 
-pub use run::{PublisherSettings, run};
+pub use shell::{PublisherSettings, PublisherShell};
 
 use crate::{
     roles::publication::Publication,

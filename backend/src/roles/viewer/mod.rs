@@ -4,7 +4,7 @@
 //! before anything is encoded: what the rest of the server can reach has been disclosed.
 
 mod feed;
-mod run;
+mod shell;
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use tallyboard_shared::{
 };
 
 pub use feed::{Feed, Frame, Shown, Subscription, encode};
-pub use run::{ViewerSettings, follow, pulse};
+pub use shell::{Follower, PulseTaker, ViewerSettings};
 
 use crate::roles::{disclosure::disclose, publication::PublicationRecord};
 

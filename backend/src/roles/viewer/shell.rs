@@ -1,10 +1,6 @@
-//! The viewer's shell: one thread follows the publications, another takes the pulse of the count.
+//! The viewer's shells: one follows the publications, another takes the pulse of the count.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tallyboard_shared::{
     Timestamp,
@@ -18,13 +14,18 @@ use super::{
     feed::{Feed, Frame, Shown, encode},
 };
 use crate::{
-    journal::{Batch, Journal, JournalError, Topics},
-    roles::{RETRY_WAIT, Stopwatch, publication::PublicationRecord, publisher::SNAPSHOT_EVERY},
-    shutdown::Stop,
+    journal::{Batch, Journal, JournalError, Reader, Topics},
+    roles::{Clock, Pace, RETRY_REST, Shell, publication::PublicationRecord, publisher::SNAPSHOT_EVERY},
 };
 
 /// How often everyone is told how the count is doing. Pages take three missed ones for a broken connection.
-const PULSE_INTERVAL: Duration = Duration::from_secs(2);
+const PULSE_INTERVAL_MS: i64 = 2000;
+
+/// How long to rest between looks at the clock.
+const PULSE_REST: Duration = Duration::from_millis(100);
+
+/// How long to wait for publications in one step.
+const READ_WAIT: Duration = Duration::from_millis(100);
 
 /// Votes that lie uncounted for so long, without a new version, make the figures stale.
 const STALE_AFTER_MS: i64 = 10_000;
@@ -36,57 +37,69 @@ pub struct ViewerSettings {
     pub topics: Topics,
 }
 
-/// Follows the publications and shows them, until stopped.
+/// Follows the publications and shows them.
 ///
-/// # Errors
-/// [`JournalError`] where the topic can't be read at all; a broker that can't be reached is waited for.
-pub fn follow(
-    journal: &dyn Journal,
-    settings: &ViewerSettings,
-    feed: &Feed,
-    stop: &Stop,
-) -> Result<(), JournalError> {
-    let mut viewer = Viewer::new();
-    let mut reach = u64::from(SNAPSHOT_EVERY) * 3;
-    while !stop.is_raised() {
-        match follow_from(journal, &settings.topics.results, reach, &mut viewer, feed, stop) {
-            // No snapshot within reach: start further back.
-            Ok(()) => reach = reach.saturating_mul(4),
-            Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "publications can't be read");
-                std::thread::sleep(RETRY_WAIT);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+/// A broker that can't be reached is waited for.
+pub struct Follower {
+    journal: Arc<dyn Journal>,
+    settings: ViewerSettings,
+    feed: Arc<Feed>,
+    viewer: Viewer,
+    /// How far before the end to look for a snapshot.
+    reach: u64,
+    reading: Option<Reading>,
+    batch: Batch,
+    gap_told: bool,
 }
 
-/// Returns when stopped, or where no snapshot lies behind the start.
-fn follow_from(
-    journal: &dyn Journal,
-    topic: &str,
-    reach: u64,
-    viewer: &mut Viewer,
-    feed: &Feed,
-    stop: &Stop,
-) -> Result<(), JournalError> {
-    let bounds = journal.bounds(topic)?.remove(&0).unwrap_or_default();
-    let start = bounds.end.saturating_sub(reach).max(bounds.start);
-    let mut reader = journal.read(topic, &BTreeMap::from([(0, start)]))?;
-    let mut batch = Batch::default();
-    let mut gap_told = false;
-    while !stop.is_raised() {
-        match reader.next(&mut batch, Duration::from_millis(100)) {
-            Ok(()) => {}
+struct Reading {
+    reader: Box<dyn Reader>,
+    /// Whether there is more before the start.
+    is_part: bool,
+}
+
+impl Follower {
+    /// A follower that has seen nothing.
+    #[must_use]
+    pub fn new(journal: Arc<dyn Journal>, settings: ViewerSettings, feed: Arc<Feed>) -> Self {
+        Self {
+            journal,
+            settings,
+            feed,
+            viewer: Viewer::new(),
+            reach: u64::from(SNAPSHOT_EVERY) * 3,
+            reading: None,
+            batch: Batch::default(),
+            gap_told: false,
+        }
+    }
+}
+
+impl Shell for Follower {
+    fn step(&mut self) -> Result<Pace, JournalError> {
+        match self.follow() {
+            Ok(()) => Ok(Pace::Go),
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "publications can't be read");
-                std::thread::sleep(RETRY_WAIT);
-                continue;
+                Ok(Pace::Rest(RETRY_REST))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        for record in batch.iter() {
+    }
+}
+
+impl Follower {
+    fn follow(&mut self) -> Result<(), JournalError> {
+        let reading = match &mut self.reading {
+            Some(reading) => reading,
+            None => {
+                let reading = open(&*self.journal, &self.settings.topics.results, self.reach)?;
+                self.reading.insert(reading)
+            }
+        };
+        reading.reader.next(&mut self.batch, READ_WAIT)?;
+        let is_part = reading.is_part;
+        for record in self.batch.iter() {
             let publication: PublicationRecord = match serde_json::from_slice(record.value) {
                 Ok(publication) => publication,
                 Err(error) => {
@@ -94,26 +107,34 @@ fn follow_from(
                     continue;
                 }
             };
-            match viewer.publication(publication) {
+            match self.viewer.publication(publication) {
                 Ok(Some(change)) => {
-                    gap_told = false;
-                    show(feed, viewer, change);
+                    self.gap_told = false;
+                    show(&self.feed, &self.viewer, change);
                 }
                 Ok(None) => {}
                 // The next snapshot, which is never far, leads on.
-                Err(gap) if !gap_told => {
-                    gap_told = true;
+                Err(gap) if !self.gap_told => {
+                    self.gap_told = true;
                     tracing::warn!(?gap, offset = record.position.offset, "a publication is missing");
                 }
                 Err(_) => {}
             }
         }
-        let nothing_shown = batch.reaches_end(0) && viewer.shown.is_none();
-        if nothing_shown && start > bounds.start {
-            return Ok(());
+        if is_part && self.batch.reaches_end(0) && self.viewer.shown.is_none() {
+            // No snapshot within reach: start further back.
+            self.reach = self.reach.saturating_mul(4);
+            self.reading = None;
         }
+        Ok(())
     }
-    Ok(())
+}
+
+fn open(journal: &dyn Journal, topic: &str, reach: u64) -> Result<Reading, JournalError> {
+    let bounds = journal.bounds(topic)?.remove(&0).unwrap_or_default();
+    let start = bounds.end.saturating_sub(reach).max(bounds.start);
+    let reader = journal.read(topic, &BTreeMap::from([(0, start)]))?;
+    Ok(Reading { reader, is_part: start > bounds.start })
 }
 
 fn show(feed: &Feed, viewer: &Viewer, change: Change) {
@@ -128,26 +149,46 @@ fn show(feed: &Feed, viewer: &Viewer, change: Change) {
     feed.show(Shown::new(election, Some(results), viewer.history()), frame);
 }
 
-/// Tells everyone regularly how the count is doing, until stopped.
-pub fn pulse(journal: &dyn Journal, settings: &ViewerSettings, feed: &Feed, stop: &Stop) {
-    let mut pulse = Pulse::default();
-    let stopwatch = Stopwatch::start();
-    let mut due = Instant::now();
-    while !stop.is_raised() {
-        if Instant::now() < due {
-            std::thread::sleep(Duration::from_millis(100));
-            continue;
+/// Tells everyone regularly how the count is doing.
+pub struct PulseTaker {
+    journal: Arc<dyn Journal>,
+    settings: ViewerSettings,
+    feed: Arc<Feed>,
+    clock: Arc<dyn Clock>,
+    pulse: Pulse,
+    due_ms: i64,
+}
+
+impl PulseTaker {
+    /// One that tells at its first step.
+    #[must_use]
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        settings: ViewerSettings,
+        feed: Arc<Feed>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { journal, settings, feed, clock, pulse: Pulse::default(), due_ms: i64::MIN }
+    }
+}
+
+impl Shell for PulseTaker {
+    fn step(&mut self) -> Result<Pace, JournalError> {
+        let elapsed_ms = self.clock.elapsed_ms();
+        if elapsed_ms < self.due_ms {
+            return Ok(Pace::Rest(PULSE_REST));
         }
-        due = Instant::now() + PULSE_INTERVAL;
-        let ends = journal.bounds(&settings.topics.votes).map_err(|error| {
+        self.due_ms = elapsed_ms + PULSE_INTERVAL_MS;
+        let ends = self.journal.bounds(&self.settings.topics.votes).map_err(|error| {
             tracing::warn!(%error, "the votes topic can't be asked how long it is");
         });
         let ends = ends
             .ok()
             .map(|bounds| bounds.into_iter().map(|(partition, bounds)| (partition, bounds.end)).collect());
-        let shown = feed.shown();
-        let now = Since { elapsed_ms: stopwatch.elapsed_ms(), time: Timestamp::now() };
-        feed.report(pulse.beat(now, shown.results.as_ref(), ends.as_ref()));
+        let shown = self.feed.shown();
+        let now = Since { elapsed_ms: self.clock.elapsed_ms(), time: self.clock.now() };
+        self.feed.report(self.pulse.beat(now, shown.results.as_ref(), ends.as_ref()));
+        Ok(Pace::Go)
     }
 }
 
