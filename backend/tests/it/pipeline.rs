@@ -1,7 +1,7 @@
 //! From a vote to HTTP, WebSocket and the aggregate topics, with kill −9 in the middle: every number must be right.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     process::Child,
     time::{Duration, Instant},
@@ -10,7 +10,8 @@ use std::{
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    message::Message,
+    error::KafkaError,
+    message::{BorrowedMessage, Headers, Message},
 };
 use serde_json::Value;
 use tallyboard::{
@@ -104,8 +105,8 @@ fn check_rows(candidates: &Rows, turnout: &Rows, results: &Results) {
     }
 }
 
-/// Reads a topic with a plain consumer that knows nothing of Tallyboard.
-fn rows_in_kafka(topic: &str) -> Rows {
+/// Reads a topic to its end with a plain consumer that knows nothing of Tallyboard.
+fn read_in_kafka(topic: &str, mut each: impl FnMut(&BorrowedMessage<'_>)) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", kafka_servers())
         .set("group.id", fresh_prefix())
@@ -113,23 +114,69 @@ fn rows_in_kafka(topic: &str) -> Rows {
         .set("enable.partition.eof", "true")
         .create()
         .unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let mut open: BTreeSet<i32> =
+        metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
     let mut start = TopicPartitionList::new();
-    start.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+    for partition in &open {
+        start.add_partition_offset(topic, *partition, Offset::Beginning).unwrap();
+    }
     consumer.assign(&start).unwrap();
-    let mut rows = Rows::new();
     let deadline = Instant::now() + PATIENCE;
-    loop {
+    while !open.is_empty() {
         assert!(Instant::now() < deadline, "{topic} doesn't end");
         match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => {
-                let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
-                rows.insert(key, serde_json::from_slice(message.payload().unwrap()).unwrap());
+            Some(Ok(message)) => each(&message),
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                open.remove(&partition);
             }
-            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => return rows,
             Some(Err(error)) => panic!("{topic}: {error}"),
             None => {}
         }
     }
+}
+
+fn rows_in_kafka(topic: &str) -> Rows {
+    let mut rows = Rows::new();
+    read_in_kafka(topic, |message| {
+        let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
+        rows.insert(key, serde_json::from_slice(message.payload().unwrap()).unwrap());
+    });
+    rows
+}
+
+/// Every rejected vote lies on its topic, byte for byte, and says where it came from and why.
+fn check_rejected(topics: &Topics, expected: &BTreeMap<Reason, u64>) {
+    type Rejected = (String, Option<Vec<u8>>, Option<Vec<u8>>);
+    let mut rejected = BTreeMap::<(i32, i64), Rejected>::new();
+    read_in_kafka(&topics.rejected, |message| {
+        let headers = message.headers().unwrap().iter();
+        let headers: BTreeMap<_, _> =
+            headers.map(|header| (header.key, std::str::from_utf8(header.value.unwrap()).unwrap())).collect();
+        assert_eq!(headers["source_topic"], topics.votes);
+        assert!(headers["source_timestamp"].parse::<i64>().unwrap() > 0);
+        let source =
+            (headers["source_partition"].parse().unwrap(), headers["source_offset"].parse().unwrap());
+        let content = (
+            headers["reason"].to_owned(),
+            message.key().map(<[u8]>::to_vec),
+            message.payload().map(<[u8]>::to_vec),
+        );
+        // After a crash the same record may lie there twice.
+        if let Some(before) = rejected.insert(source, content.clone()) {
+            assert_eq!(before, content);
+        }
+    });
+    let mut by_reason = BTreeMap::<String, u64>::new();
+    rejected.values().for_each(|(reason, _, _)| *by_reason.entry(reason.clone()).or_default() += 1);
+    let expected = expected.iter().map(|(reason, count)| (reason.code().to_owned(), *count));
+    assert_eq!(by_reason, expected.collect());
+    read_in_kafka(&topics.votes, |vote| {
+        if let Some((_, key, value)) = rejected.remove(&(vote.partition(), vote.offset())) {
+            assert_eq!((key.as_deref(), value.as_deref()), (vote.key(), vote.payload()));
+        }
+    });
+    assert!(rejected.is_empty(), "{} that no vote stands behind", rejected.len());
 }
 
 fn rows_in_directory(data_dir: &Path, topic: &str) -> Rows {
@@ -151,7 +198,8 @@ fn survive(
     data_dir: &Path,
 ) -> (Server, Results) {
     let address = free_address();
-    let mut server = Server::start(data_dir, &address, server_arguments);
+    let server_arguments = [server_arguments, &["--checkpoint-interval", "200ms"]].concat();
+    let mut server = Server::start(data_dir, &address, &server_arguments);
     let mut browser = server.connect();
     let to = to(&address);
     let sender_dir = data_dir.join("sender");
@@ -161,9 +209,10 @@ fn survive(
     assert!(seen.totals.votes >= before.totals.votes);
     server.kill();
 
-    let mut server = Server::start(data_dir, &address, server_arguments);
+    let mut server = Server::start(data_dir, &address, &server_arguments);
     let mut browser = server.connect();
     let results = server.results_of(records);
+    assert!(server.log().contains("going on from a checkpoint"), "{}", server.log());
     assert!(sender.wait().unwrap().success());
     // Whatever is still on its way would show in a further version.
     server.wait_for("a quiet count", |server| {
@@ -194,6 +243,7 @@ fn kafka_counts_every_vote_through_a_kill() {
     assert!(server.stop().success());
     let topics = Topics::new(&prefix);
     check_rows(&rows_in_kafka(&topics.candidates), &rows_in_kafka(&topics.turnout), &results);
+    check_rejected(&topics, &expected.rejected);
 }
 
 #[test]
@@ -253,6 +303,43 @@ fn a_publication_that_cannot_be_understood_stops_the_publisher_instead_of_resett
         ["serve", "--listen", &address, "--data-dir", data, "--election", definition.to_str().unwrap()];
     let (status, text) = run(&arguments);
     assert!(!status.success() && text.contains("can't be understood by this version"), "{text}");
+}
+
+#[test]
+fn a_checkpoint_of_another_log_is_refuted_by_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let definition = demo_definition();
+    let arguments = ["--election", definition.to_str().unwrap(), "--simulate", "5000/s"];
+    let mut server = Server::start(directory.path(), &free_address(), &arguments);
+    server.results_of(5000);
+    assert!(server.stop().success());
+    // The same number of votes, but others: as if the topic had been deleted and made anew.
+    let votes = Topics::new("").votes;
+    let path = directory.path().join("journal");
+    let ends: BTreeMap<u32, u64> = {
+        let journal = EmbeddedJournal::open(&path).unwrap();
+        journal
+            .bounds(&votes)
+            .unwrap()
+            .into_iter()
+            .map(|(partition, bounds)| (partition, bounds.end))
+            .collect()
+    };
+    std::fs::remove_dir_all(&path).unwrap();
+    let journal = EmbeddedJournal::open(&path).unwrap();
+    journal.ensure_topics(&Topics::new("").specs(12)).unwrap();
+    let mut number = 0u64;
+    while journal.bounds(&votes).unwrap().iter().any(|(partition, bounds)| bounds.end <= ends[partition]) {
+        let rubbish = (0..1000).map(|n| NewRecord::new(format!("other {}", number + n), "rubbish"));
+        journal.append(&votes, rubbish.collect()).unwrap();
+        number += 1000;
+    }
+    drop(journal);
+    let quiet = &arguments[..2];
+    let mut server = Server::start(directory.path(), &free_address(), quiet);
+    let results = server.results_of(number);
+    assert_eq!((results.totals.votes, results.totals.rejected[&Reason::Malformed]), (0, number));
+    assert!(server.log().contains("it was counted from another log"), "{}", server.log());
 }
 
 #[test]

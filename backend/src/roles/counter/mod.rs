@@ -147,7 +147,7 @@ struct CheckpointState {
     refuted: bool,
 }
 
-/// Fingerprints of so many bytes are handed over before the next tally is due: 5,000 voters.
+/// Fingerprints of so many bytes, of 5,000 voters, are handed over before the next tally is due.
 const FINGERPRINTS_WAITING_MAX: usize = 60_000;
 
 impl Counter {
@@ -343,8 +343,8 @@ mod tests {
     use super::*;
     use crate::{election, journal::Position, tally::PartitionTally};
 
-    fn counter() -> Counter {
-        let settings = CounterSettings {
+    fn settings() -> CounterSettings {
+        CounterSettings {
             election: Arc::new(election::undefined()),
             topics: Topics::new(""),
             group: String::new(),
@@ -353,22 +353,26 @@ mod tests {
             checkpoints: None,
             checkpoint_interval: Duration::from_secs(5),
             workers: 1,
-        };
-        Counter::new(&settings, 4, 0, None)
+        }
+    }
+
+    fn counter() -> Counter {
+        Counter::new(&settings(), 4, 0, None)
+    }
+
+    fn vote(number: u64) -> String {
+        format!(
+            r#"{{"voter_id":"v{number}","candidate_id":"c","voting_time":"2026-11-03 08:15:00","location_id":"p"}}"#
+        )
+    }
+
+    fn record(offset: u64, value: &str) -> ReadRecord<'_> {
+        let position = Position { partition: 4, offset };
+        ReadRecord { position, timestamp_ms: None, simulated: false, key: b"", value: value.as_bytes() }
     }
 
     fn feed(counter: &mut Counter, offset: u64) {
-        let value = format!(
-            r#"{{"voter_id":"v{offset}","candidate_id":"c","voting_time":"2026-11-03 08:15:00","location_id":"p"}}"#
-        );
-        let record = ReadRecord {
-            position: Position { partition: 4, offset },
-            timestamp_ms: None,
-            simulated: false,
-            key: b"",
-            value: value.as_bytes(),
-        };
-        assert_eq!(counter.record(&record), Some(Outcome::Counted { late: false }));
+        assert_eq!(counter.record(&record(offset, &vote(offset))), Some(Outcome::Counted { late: false }));
     }
 
     #[test]
@@ -389,6 +393,61 @@ mod tests {
         assert_eq!(told(counter.tick(15_000)), Some(2));
     }
 
+    fn restored(last: Option<LastRecord>, election: &Election) -> Restored {
+        let key = FingerprintKey::new([0; 16]);
+        let mut fold = Fold::new(election, 4, key);
+        for offset in 0..3 {
+            let value = vote(offset);
+            let record = Record { offset, timestamp_ms: None, simulated: false, value: value.as_bytes() };
+            assert!(fold.record(&record).is_some());
+        }
+        Restored { fold, last }
+    }
+
+    #[test]
+    fn a_checkpoint_counts_only_once_the_log_has_confirmed_it() {
+        let last = LastRecord::of(&record(2, &vote(2)));
+        let settings = settings();
+        let resume = || Counter::resume(&settings, 4, restored(Some(last), &settings.election), 0, 1);
+        let mut counter = resume();
+        assert_eq!((counter.start_offset(), counter.tick(0)), (2, None));
+        assert!(counter.last_checkpoint().is_none());
+        assert_eq!(counter.record(&record(2, &vote(2))), None);
+        assert!(!counter.is_refuted() && counter.start_offset() == 3 && counter.tick(0).is_some());
+        feed(&mut counter, 3);
+
+        let mut other_content = resume();
+        assert_eq!(other_content.record(&record(2, &vote(7))), None);
+        assert!(other_content.is_refuted() && other_content.tick(0).is_none());
+        assert_eq!(other_content.record(&record(3, &vote(3))), None);
+
+        let mut other_place = resume();
+        assert_eq!(other_place.record(&record(3, &vote(2))), None);
+        assert!(other_place.is_refuted() && other_place.last_checkpoint().is_none());
+    }
+
+    #[test]
+    fn checkpoints_are_paced_and_cover_what_they_say() {
+        let settings = settings();
+        let mut counter = Counter::new(&settings, 4, 0, Some(1));
+        assert!(counter.checkpoint(0).is_none());
+        feed(&mut counter, 0);
+        counter.end_batch(&record(0, &vote(0)));
+        assert!(counter.checkpoint(4999).is_none());
+        let step = counter.checkpoint(5000).unwrap();
+        let (tally, last) = step.tally.unwrap();
+        assert_eq!((step.voters.len(), tally.next_offset), (12, 1));
+        assert_eq!(last, Some(LastRecord::of(&record(0, &vote(0)))));
+        assert!(counter.checkpoint(20_000).is_none(), "nothing came since");
+        // Fingerprints don't pile up until a tally is due.
+        let handed = (1..20_000).filter_map(|offset| {
+            feed(&mut counter, offset);
+            counter.checkpoint(20_001)
+        });
+        let sizes: Vec<_> = handed.map(|step| (step.voters.len(), step.tally.is_some())).collect();
+        assert_eq!(sizes, [(FINGERPRINTS_WAITING_MAX, false); 3]);
+    }
+
     #[test]
     fn a_large_tally_is_told_less_often() {
         let mut counter = counter();
@@ -396,15 +455,7 @@ mod tests {
             let value = format!(
                 r#"{{"voter_id":"v{offset}","candidate_id":"candidate-{offset}","voting_time":"2026-11-03 08:15:00","location_id":"place-{offset}"}}"#
             );
-            let position = Position { partition: 4, offset };
-            let record = ReadRecord {
-                position,
-                timestamp_ms: None,
-                simulated: false,
-                key: b"",
-                value: value.as_bytes(),
-            };
-            assert!(counter.record(&record).is_some());
+            assert!(counter.record(&record(offset, &value)).is_some());
         }
         let bytes = counter.tick(0).unwrap();
         assert!(bytes.len() > 2 * BYTES_PER_INTERVAL, "{}", bytes.len());
