@@ -1,6 +1,6 @@
 //! The command line: what can be asked of the program. Every flag has an environment variable `TALLYBOARD_…`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -43,6 +43,9 @@ pub enum Command {
     Serve(Serve),
     /// Send made-up votes, or replay a real result table ballot by ballot.
     Simulate(Simulate),
+    /// Count the votes once more and compare with the published results. Exits with 0 where everything is equal, 1
+    /// where something is different, 2 where there is no recount.
+    Recount(Recount),
     /// Work with election definitions.
     #[command(subcommand)]
     Election(ElectionCommand),
@@ -159,12 +162,30 @@ pub struct Simulate {
     /// The share of records that break a rule, 0 to 1.
     #[arg(long, env = "TALLYBOARD_INVALID", default_value_t = 0.0, value_name = "P", value_parser = share)]
     pub invalid: f64,
+    /// Send nothing, and print what an exact count of these records gives: votes by place and candidate, and
+    /// rejections by reason.
+    #[arg(long, env = "TALLYBOARD_EXPECTED", requires = "count", conflicts_with = "results")]
+    pub expected: bool,
     /// How much of a record is written.
     #[arg(long, env = "TALLYBOARD_SHAPE", value_enum, default_value_t)]
     pub shape: Shape,
     /// The table to replay.
     #[command(flatten)]
     pub table: TableArgs,
+}
+
+/// Count the votes once more and compare.
+#[derive(Debug, Args)]
+pub struct Recount {
+    /// Where the journal is.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+    /// The definition to count by; another one than was published by is a difference. By default the published one.
+    #[arg(long, env = "TALLYBOARD_ELECTION", value_name = "FILE.toml")]
+    pub election: Option<PathBuf>,
+    /// How many partitions to count at a time. As many as there are cores by default.
+    #[arg(long, env = "TALLYBOARD_THREADS", value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
 }
 
 /// A result table to replay.

@@ -1,14 +1,24 @@
-//! The commands besides `serve`: sending made-up votes, and working with definitions.
+//! The commands besides `serve`: sending made-up votes, counting again, and working with definitions.
 
-use std::{collections::BTreeMap, fs::File, io::Write, path::Path, time::Instant};
+use std::{collections::BTreeMap, fs::File, io::Write, num::NonZero, path::Path, time::Instant};
 
 use anyhow::{Context, bail};
+use serde::Serialize;
+use tallyboard_shared::{
+    ids::{CandidateId, LocationId},
+    reason::Reason,
+};
 
 use crate::{
-    cli::{ElectionCommand, Simulate, TableArgs},
+    cli::{ElectionCommand, JournalArgs, Recount, Simulate, TableArgs},
     election,
-    journal::{Journal, Topics},
-    serve::{open_journal, read_definition},
+    journal::{
+        Journal, JournalError, Topics,
+        embedded::EmbeddedJournal,
+        kafka::{KafkaJournal, KafkaSettings},
+    },
+    recount::{self, Progress, RecountSettings},
+    serve::{open_journal, prepare_topics, read_definition},
     shutdown::{self, Stop},
     simulate::{self, Electorate, HttpSink, ResultTable, Shares, Sink, Source, TableColumns},
 };
@@ -17,7 +27,7 @@ use crate::{
 ///
 /// # Errors
 /// Where the settings, the table or the destination can't be used.
-pub fn simulate(args: &Simulate) -> anyhow::Result<()> {
+pub fn simulate(args: &Simulate, out: &mut dyn Write) -> anyhow::Result<()> {
     let stop = Stop::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.spawn({
@@ -42,9 +52,39 @@ pub fn simulate(args: &Simulate) -> anyhow::Result<()> {
         None => {
             let election = args.election.as_deref().map_or_else(|| Ok(election::demo()), read_definition)?;
             let shares = Shares { duplicates: args.duplicates, late: args.late, invalid: args.invalid };
-            send_from(&Electorate::new(election, args.seed, shares, args.shape), args, &stop)
+            let electorate = Electorate::new(election, args.seed, shares, args.shape);
+            if args.expected {
+                return print_expected(&electorate, args, out);
+            }
+            send_from(&electorate, args, &stop)
         }
     }
+}
+
+/// What an exact count gives, as JSON.
+#[derive(Serialize)]
+struct ExpectedCount<'a> {
+    /// As many as there are, where fewer than were asked for.
+    records: u64,
+    /// By place, then by candidate.
+    votes: BTreeMap<&'a LocationId, BTreeMap<&'a CandidateId, u64>>,
+    /// By reason.
+    rejected: BTreeMap<Reason, u64>,
+}
+
+fn print_expected(electorate: &Electorate, args: &Simulate, out: &mut dyn Write) -> anyhow::Result<()> {
+    let last = args.skip.saturating_add(args.count.unwrap_or(0)).min(electorate.records());
+    let numbers = args.skip.min(last)..last;
+    let expected = electorate.expected(numbers.clone());
+    let election = electorate.election();
+    let mut votes = BTreeMap::<_, BTreeMap<_, _>>::new();
+    for ((candidate, location), count) in expected.votes {
+        let candidate = &election.contests[0].candidates[candidate].id;
+        votes.entry(&election.locations[location].id).or_default().insert(candidate, count);
+    }
+    let count = ExpectedCount { records: numbers.end - numbers.start, votes, rejected: expected.rejected };
+    serde_json::to_writer(&mut *out, &count)?;
+    Ok(writeln!(out)?)
 }
 
 fn send_from(source: &dyn Source, args: &Simulate, stop: &Stop) -> anyhow::Result<()> {
@@ -61,8 +101,10 @@ fn send_from(source: &dyn Source, args: &Simulate, stop: &Stop) -> anyhow::Resul
     let topics = Topics::new(&args.journal.topic_prefix);
     let mut votes = topics.specs(args.journal.partitions);
     votes.retain(|spec| spec.name == topics.votes);
-    journal.ensure_topics(&votes)?;
     let journal: &dyn Journal = &*journal;
+    if !prepare_topics(journal, &votes, stop)? {
+        return Ok(());
+    }
     send_to(source, &(journal, topics.votes.as_str()), args, stop)
 }
 
@@ -89,6 +131,56 @@ fn read_table(file: &Path, args: &TableArgs) -> anyhow::Result<ResultTable> {
     let reader = File::open(file).with_context(|| format!("failed to read {}", file.display()))?;
     let table = ResultTable::read(reader, &columns).with_context(|| file.display().to_string())?;
     Ok(table.scaled(args.scale))
+}
+
+/// `tallyboard recount`: whether everything is equal; what isn't goes to `out`.
+///
+/// # Errors
+/// Where there is no recount.
+pub fn recount(args: &Recount, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let election = args.election.as_deref().map(read_definition).transpose()?;
+    let journal = open_for_reading(&args.journal)?;
+    let threads =
+        args.threads.map_or_else(std::thread::available_parallelism, Ok).unwrap_or(NonZero::<usize>::MIN);
+    let settings = RecountSettings { topics: Topics::new(&args.journal.topic_prefix), election, threads };
+    let (progress, stop) = (Progress::default(), Stop::default());
+    let started = Instant::now();
+    let report = std::thread::scope(|scope| {
+        let _guard = stop.guard();
+        scope.spawn(|| progress.show(&stop));
+        recount::recount(&*journal, &settings, &progress)
+    })?;
+    let (done, _) = progress.now();
+    let seconds = started.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    let rate = done as f64 / seconds.max(0.001);
+    tracing::info!("folded {done} records in {seconds:.1} s, {rate:.0}/s");
+    writeln!(out, "{report}")?;
+    Ok(report.is_equal())
+}
+
+/// Opens a journal that must be there already, and leaves no trace in it.
+fn open_for_reading(args: &JournalArgs) -> anyhow::Result<Box<dyn Journal>> {
+    if let Some(servers) = &args.kafka {
+        let settings = KafkaSettings {
+            bootstrap_servers: servers.clone(),
+            properties: args.kafka_property.clone(),
+            // No group is joined.
+            instance_id: String::new(),
+        };
+        return Ok(Box::new(KafkaJournal::new(settings)?));
+    }
+    let directory = args.data_dir.join("journal");
+    if !directory.is_dir() {
+        bail!("there is no journal in {}; which one? Give --data-dir or --kafka", args.data_dir.display());
+    }
+    match EmbeddedJournal::open(&directory) {
+        Ok(journal) => Ok(Box::new(journal)),
+        Err(error @ JournalError::Setup(_)) => {
+            Err(error).context("the embedded journal is counted again with the server stopped")
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `tallyboard election`.

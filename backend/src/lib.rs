@@ -10,6 +10,7 @@ pub mod commands;
 pub mod election;
 pub mod http;
 pub mod journal;
+pub mod recount;
 pub mod roles;
 pub mod serve;
 pub mod shutdown;

@@ -15,7 +15,7 @@ use crate::{
     election,
     http::{self, App, Ingest},
     journal::{
-        DirectoryLock, Journal, Topics,
+        DirectoryLock, Journal, TopicSpec, Topics,
         embedded::EmbeddedJournal,
         kafka::{KafkaJournal, KafkaSettings},
     },
@@ -82,7 +82,8 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let journal = Arc::clone(&journal);
     let roles = Roles { journal, election, topics, checkpoints, args: &args, feed, stop: &stop };
     // The web is up already: a broker that isn't there yet is no reason to be taken for dead.
-    let outcome = prepare_topics(&*roles.journal, &roles.topics, args.journal.partitions, &stop)
+    let specs = roles.topics.specs(args.journal.partitions);
+    let outcome = prepare_topics(&*roles.journal, &specs, &stop)
         .and_then(|prepared| if prepared { roles.run() } else { Ok(()) });
     stop.raise();
     let served = runtime.block_on(web).context("the web server panicked")?;
@@ -154,15 +155,13 @@ fn instance_id(data_dir: &Path) -> anyhow::Result<String> {
     Ok(id)
 }
 
-/// Creates and checks the topics; waits for brokers that aren't there yet. False where stopped meanwhile.
-fn prepare_topics(
-    journal: &dyn Journal,
-    topics: &Topics,
-    partitions: u32,
-    stop: &Stop,
-) -> anyhow::Result<bool> {
+/// Creates and checks topics; waits for brokers that aren't there yet. False where stopped meanwhile.
+///
+/// # Errors
+/// Where a topic that is there can't serve.
+pub fn prepare_topics(journal: &dyn Journal, topics: &[TopicSpec], stop: &Stop) -> anyhow::Result<bool> {
     while !stop.is_raised() {
-        match journal.ensure_topics(&topics.specs(partitions)) {
+        match journal.ensure_topics(topics) {
             Ok(warnings) => {
                 warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
                 return Ok(true);

@@ -6,6 +6,7 @@
 mod clock;
 pub mod counter;
 pub mod disclosure;
+pub mod newest;
 pub mod publication;
 pub mod publisher;
 mod shell;

@@ -122,6 +122,18 @@ impl Electorate {
         electorate
     }
 
+    /// Whose electorate this is.
+    #[must_use]
+    pub fn election(&self) -> &Election {
+        &self.election
+    }
+
+    /// How many records there are: then everybody has had their chance.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
     fn voters(&self) -> u64 {
         self.firsts[self.firsts.len() - 1]
     }

@@ -2,7 +2,9 @@
 //!
 //! - `journal`: the port's promises, on every adapter.
 //! - `pipeline`: the program from a vote to HTTP, WebSocket and topics, through crashes.
+//! - `recount`: counting again, on every journal.
 //! - `replay`: the UK general election of 2024, at a small scale.
+//! - `scale_out`: roles in processes of their own that join, leave and die.
 //! - `web`: routes, refusals and sockets of the program.
 //!
 //! Kafka is named by `TALLYBOARD_TEST_KAFKA` (bootstrap servers); `cargo xtask test` starts one and sets it. Without
@@ -12,7 +14,9 @@
 
 mod journal;
 mod pipeline;
+mod recount;
 mod replay;
+mod scale_out;
 mod server;
 mod support;
 mod web;

@@ -58,7 +58,7 @@ fn votes(results: &Results) -> BTreeMap<(usize, usize), u64> {
     votes
 }
 
-fn check_results(results: &Results, expected: &Expected) {
+pub(crate) fn check_results(results: &Results, expected: &Expected) {
     assert_eq!(votes(results), expected.votes);
     let total: u64 = expected.votes.values().sum();
     assert_eq!(results.totals.votes, total);

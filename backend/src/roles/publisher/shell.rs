@@ -4,12 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tallyboard_shared::{election::Election, results::Results};
 
-use super::{Publisher, SNAPSHOT_EVERY};
+use super::Publisher;
 use crate::{
-    journal::{
-        Batch, ExclusiveAppender, Journal, JournalError, Membership, ReadRecord, Reader, Topics, read_to_end,
-    },
-    roles::{Clock, Pace, RETRY_REST, Shell, publication::PublicationRecord},
+    journal::{Batch, ExclusiveAppender, Journal, JournalError, Membership, ReadRecord, Reader, Topics},
+    roles::{Clock, Pace, RETRY_REST, Shell, newest::newest_publication},
     tally::PartitionTally,
 };
 
@@ -131,7 +129,7 @@ impl Office {
     ) -> Result<Self, JournalError> {
         // First of all, so that nothing is appended by anyone else after it was read here.
         let appender = journal.exclusive(&settings.group)?;
-        let last = last_results(&**journal, &settings.topics.results)?;
+        let last = newest_publication(&**journal, &settings.topics.results)?.map(|newest| newest.results);
         if let Some(last) = &last {
             check_votes(&**journal, &settings.topics.votes, last)?;
         }
@@ -228,46 +226,6 @@ fn record_metrics(results: &Results, append_ms: i64) {
     metrics::gauge!("tallyboard_votes_counted").set(results.totals.votes as f64);
     for (reason, count) in &results.totals.rejected {
         metrics::gauge!("tallyboard_votes_rejected", "reason" => reason.code()).set(*count as f64);
-    }
-}
-
-/// The results that were published last.
-///
-/// # Errors
-/// [`JournalError::Unfit`] where the newest publication can't be understood: going on from an older one would give
-/// its number away a second time.
-fn last_results(journal: &dyn Journal, topic: &str) -> Result<Option<Results>, JournalError> {
-    let bounds = journal.bounds(topic)?.remove(&0).unwrap_or_default();
-    // In Kafka every publication is followed by its transaction's marker, and some were aborted.
-    let mut reach = u64::from(SNAPSHOT_EVERY) * 3;
-    loop {
-        let start = bounds.end.saturating_sub(reach).max(bounds.start);
-        let mut last: Option<Results> = None;
-        let mut unclear: Option<String> = None;
-        read_to_end(journal, topic, 0, start, |record| {
-            let understood = match serde_json::from_slice(record.value) {
-                Ok(PublicationRecord::Snapshot { results, .. }) => {
-                    last = Some(*results);
-                    Ok(())
-                }
-                Ok(PublicationRecord::Delta { update }) => match last.as_mut() {
-                    Some(last) => last.apply(&update).map_err(|gap| format!("it doesn't follow: {gap:?}")),
-                    None => Ok(()),
-                },
-                Err(error) => Err(error.to_string()),
-            };
-            unclear = understood.err().map(|why| format!("offset {}: {why}", record.position.offset));
-        })?;
-        if let Some(unclear) = unclear {
-            let why = format!(
-                "the newest publication can't be understood by this version of Tallyboard ({unclear})"
-            );
-            return Err(JournalError::Unfit { topic: topic.to_owned(), why });
-        }
-        if last.is_some() || start == bounds.start {
-            return Ok(last);
-        }
-        reach = reach.saturating_mul(4);
     }
 }
 
