@@ -22,6 +22,7 @@ use crate::{
     workspace::Workspace,
 };
 
+pub(crate) mod cluster;
 mod config;
 
 /// One version for the jars, the container and docker-compose.yml.
@@ -130,7 +131,7 @@ pub(crate) fn fetch_jars(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     setup::maven()?;
-    step(&format!("{what} (44 MB, once)"), || {
+    step(&format!("{what} (55 MB, once)"), || {
         fs::create_dir_all(&workspace.cache)?;
         // Renamed when complete, so that a broken download never counts as there.
         let partial = tempfile::Builder::new().prefix("kafka-partial-").tempdir_in(&workspace.cache)?;
@@ -139,16 +140,19 @@ pub(crate) fn fetch_jars(workspace: &Workspace) -> Result<()> {
         maven.arg("--file").arg(workspace.root.join("xtask/kafka/pom.xml"));
         maven.arg(format!("-DoutputDirectory={}", partial.path().display()));
         process::run(&mut maven)?;
-        let main_jar = format!("kafka_2.13-{VERSION}.jar");
-        if !partial.path().join(&main_jar).is_file() {
-            bail!("Maven brought no {main_jar}");
+        for artifact in ["kafka_2.13", "kafka-tools"] {
+            let jar = format!("{artifact}-{VERSION}.jar");
+            if !partial.path().join(&jar).is_file() {
+                bail!("Maven brought no {jar}");
+            }
         }
         fs::rename(partial.keep(), jars).context("keeping Kafka's jars")
     })
 }
 
 fn jars_dir(workspace: &Workspace) -> PathBuf {
-    workspace.cache.join(format!("kafka-{VERSION}"))
+    // Jars of another set of artifacts are no broken download of these, and may be in use.
+    workspace.cache.join(format!("kafka-with-tools-{VERSION}"))
 }
 
 fn is_docker_running() -> bool {

@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "xtask is a program that talks to its user")]
 
+mod chaos;
 mod ci;
 mod dashboard;
 mod dev;
@@ -62,6 +63,9 @@ enum Chore {
         #[arg(long, default_value_t = 9092)]
         port: u16,
     },
+    /// Kill, freeze and damage everything of an election on three brokers at random, and count the votes; no test of
+    /// `test`, as it takes minutes
+    Chaos(chaos::Plan),
 }
 
 fn main() -> ExitCode {
@@ -91,5 +95,6 @@ fn perform(chore: Chore) -> Result<()> {
         Chore::Build => run::build(&workspace).map(drop),
         Chore::Smoke => smoke::smoke(),
         Chore::Kafka { port } => kafka::keep_running(&workspace, port),
+        Chore::Chaos(plan) => chaos::chaos(&workspace, &plan),
     }
 }

@@ -181,6 +181,15 @@ impl Process {
         }
     }
 
+    /// Ends the child and everything that it started without giving them a chance.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        if self.try_wait()?.is_none() {
+            self.signal(Signal::KILL)?;
+            self.child.wait().with_context(|| format!("waiting for `{}`", self.name))?;
+        }
+        Ok(())
+    }
+
     /// Sends a signal to the child and everything that it started.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         match kill_process_group(self.group, signal) {

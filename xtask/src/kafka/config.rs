@@ -11,6 +11,42 @@ const CONTAINER_CONTROLLER_PORT: u16 = 9093;
 /// A setting's name and value, as in `server.properties`.
 pub(super) type Setting = (&'static str, String);
 
+/// Where a broker of a cluster listens.
+#[derive(Clone, Copy)]
+pub(super) struct Ports {
+    pub(super) clients: u16,
+    pub(super) controller: u16,
+}
+
+/// The settings of the broker with this number, counted from 0, in a cluster on this machine.
+///
+/// Every topic has a copy on each broker, and an acknowledged record is on at least two.
+pub(super) fn member(number: usize, cluster: &[Ports], data_dir: &Path) -> Vec<Setting> {
+    let ports = cluster[number];
+    let copies = cluster.len().to_string();
+    let voters = cluster.iter().zip(1..).map(|(ports, id)| format!("{id}@127.0.0.1:{}", ports.controller));
+    let voters = voters.collect::<Vec<_>>().join(",");
+    let mut settings = local(ports.clients, ports.controller, data_dir);
+    let mut set = |name: &'static str, value: String| {
+        settings.retain(|(other, _)| *other != name);
+        settings.push((name, value));
+    };
+    set("node.id", (number + 1).to_string());
+    set("controller.quorum.voters", voters);
+    set("default.replication.factor", copies.clone());
+    set("min.insync.replicas", "2".to_owned());
+    for topic in INTERNAL_TOPICS {
+        set(topic.copies, copies.clone());
+    }
+    for in_sync in INTERNAL_TOPICS.iter().filter_map(|topic| topic.in_sync) {
+        set(in_sync, "2".to_owned());
+    }
+    // A broker that is cut off is noticed within seconds, so that a test of it doesn't take minutes.
+    set("broker.session.timeout.ms", "6000".to_owned());
+    set("replica.lag.time.max.ms", "5000".to_owned());
+    settings
+}
+
 /// The settings of a broker that runs on this machine.
 pub(super) fn local(port: u16, controller_port: u16, data_dir: &Path) -> Vec<Setting> {
     let mut settings = common("127.0.0.1", port, controller_port);
@@ -41,16 +77,31 @@ fn common(bind: &str, port: u16, controller_port: u16) -> Vec<Setting> {
         ("num.partitions", "1".to_owned()),
     ];
     // There is one broker to replicate to.
-    let single = [
-        "offsets.topic.replication.factor",
-        "transaction.state.log.replication.factor",
-        "transaction.state.log.min.isr",
-        "share.coordinator.state.topic.replication.factor",
-        "share.coordinator.state.topic.min.isr",
-    ];
-    settings.extend(single.map(|name| (name, "1".to_owned())));
+    for topic in INTERNAL_TOPICS {
+        settings.extend(
+            [Some(topic.copies), topic.in_sync].into_iter().flatten().map(|name| (name, "1".to_owned())),
+        );
+    }
     settings
 }
+
+/// Settings of a topic that Kafka keeps for itself.
+struct InternalTopic {
+    copies: &'static str,
+    in_sync: Option<&'static str>,
+}
+
+const INTERNAL_TOPICS: [InternalTopic; 3] = [
+    InternalTopic { copies: "offsets.topic.replication.factor", in_sync: None },
+    InternalTopic {
+        copies: "transaction.state.log.replication.factor",
+        in_sync: Some("transaction.state.log.min.isr"),
+    },
+    InternalTopic {
+        copies: "share.coordinator.state.topic.replication.factor",
+        in_sync: Some("share.coordinator.state.topic.min.isr"),
+    },
+];
 
 /// The text of `server.properties`.
 pub(super) fn properties_text(settings: &[Setting]) -> String {
@@ -78,6 +129,27 @@ mod tests {
         has("transaction.state.log.min.isr=1");
         has("auto.create.topics.enable=false");
         has("log.dirs=/tmp/kafka data");
+    }
+
+    #[test]
+    fn a_member_of_a_cluster_has_copies_of_everything() {
+        let ports = |clients| Ports { clients, controller: clients + 1 };
+        let text =
+            properties_text(&member(1, &[ports(1000), ports(2000), ports(3000)], Path::new("/tmp/two")));
+        let has = |line: &str| {
+            assert_eq!(
+                text.lines().filter(|other| *other == line).count(),
+                1,
+                "{line} is not once in\n{text}"
+            );
+        };
+        has("node.id=2");
+        has("listeners=PLAINTEXT://127.0.0.1:2000,CONTROLLER://127.0.0.1:2001");
+        has("controller.quorum.voters=1@127.0.0.1:1001,2@127.0.0.1:2001,3@127.0.0.1:3001");
+        has("default.replication.factor=3");
+        has("min.insync.replicas=2");
+        has("transaction.state.log.min.isr=2");
+        has("offsets.topic.replication.factor=3");
     }
 
     #[test]
