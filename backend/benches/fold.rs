@@ -224,7 +224,7 @@ fn memory(millions: u64) {
         }
         if number == step {
             // Thirty steps from 1 to 100 million.
-            step = (step as f64 * 1.17) as u64;
+            step = step * 117 / 100;
         }
     }
     let average = resident.iter().sum::<f64>() / resident.len() as f64;

@@ -107,10 +107,10 @@ pub enum TallyFormatError {
 }
 
 impl PartitionTally {
-    /// Votes counted.
+    /// Votes counted. A tally that was read and doesn't fit its election may hold more than there can be.
     #[must_use]
     pub fn votes(&self) -> u64 {
-        self.cells.iter().map(|cell| cell.votes).sum()
+        self.cells.iter().fold(0, |votes, cell| votes.saturating_add(cell.votes))
     }
 
     /// The bytes of the tally; equal tallies have equal bytes.
