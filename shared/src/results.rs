@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    election::Mode,
+    election::{Breakdown, Mode},
     ids::{CandidateId, ContestId, ElectionId, LocationId, Partition},
     reason::Reason,
 };
@@ -33,6 +33,16 @@ pub struct Results {
     pub contests: Vec<ContestResult>,
     /// By place.
     pub locations: Vec<LocationResult>,
+    /// By place that others are a part of: what was counted there and in all of them. Empty where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<LocationResult>,
+    /// By party, over all contests, most votes first; candidates without a party are in none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parties: Vec<PartyResult>,
+    /// By group of voters, in the order of breakdown, contest id and group; only groups with votes. Empty where the
+    /// definition has no breakdowns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakdowns: Vec<GroupResult>,
     /// What exactly was counted: the next offset of each partition of the votes topic.
     pub inputs: BTreeMap<Partition, u64>,
 }
@@ -160,13 +170,53 @@ pub struct LocationContest {
     pub votes: Option<BTreeMap<CandidateId, u64>>,
 }
 
+/// The votes of one party.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartyResult {
+    /// The party, as its candidates name it.
+    pub party: String,
+    /// Votes counted for its candidates; `None` while withheld.
+    pub votes: Option<u64>,
+    /// Of the votes of all contests, 0 to 1; `None` before the first vote and while withheld.
+    pub share: Option<f64>,
+    /// Contests in which one of its candidates is ahead of everybody else; `None` while withheld.
+    pub contests_led: Option<u64>,
+}
+
+/// The votes of one group of voters in one contest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupResult {
+    /// What the group is a group of.
+    pub by: Breakdown,
+    /// The code of the group, of [`Breakdown::groups`].
+    pub group: String,
+    /// The contest's id.
+    pub contest: ContestId,
+    /// Votes counted.
+    pub votes: u64,
+    /// By candidate, candidates without votes left out; `None` while the split is withheld.
+    pub candidates: Option<BTreeMap<CandidateId, u64>>,
+}
+
+impl GroupResult {
+    /// Where the group stands among all: what it is, and its place in the order.
+    #[must_use]
+    pub fn key(&self) -> (Breakdown, &ContestId, usize, &str) {
+        let groups = self.by.groups();
+        // A group of a later version of Tallyboard stands behind those that are known.
+        let position = groups.iter().position(|group| *group == self.group).unwrap_or(groups.len());
+        (self.by, &self.contest, position, &self.group)
+    }
+}
+
 impl Results {
-    /// Derives shares, leaders and turnout from the counts.
+    /// Derives shares, leaders, parties and turnout from the counts.
     pub fn derive(&mut self) {
         for contest in &mut self.contests {
             contest.derive();
         }
-        for location in &mut self.locations {
+        self.parties = parties(&self.contests);
+        for location in self.locations.iter_mut().chain(&mut self.regions) {
             location.turnout = ratio(location.votes, location.registered_voters);
         }
         let ballots = self.locations.iter().map(|location| location.votes).sum();
@@ -203,6 +253,33 @@ impl ContestResult {
         }
         first.filter(|(_, votes)| *votes > 0).map(|(candidate, votes)| (candidate, votes - second))
     }
+}
+
+/// What the contests add up to by party.
+fn parties(contests: &[ContestResult]) -> Vec<PartyResult> {
+    let mut sums = BTreeMap::<&str, Option<(u64, u64)>>::new();
+    for contest in contests {
+        for candidate in &contest.candidates {
+            let Some(party) = &candidate.party else { continue };
+            let ahead = |leader: &Leader| leader.margin > 0 && leader.candidate_id == candidate.id;
+            let leads = u64::from(contest.leader.as_ref().is_some_and(ahead));
+            let sum = sums.entry(party).or_insert(Some((0, 0)));
+            *sum = sum.zip(candidate.votes).map(|((sum, led), votes)| (sum + votes, led + leads));
+        }
+    }
+    let whole = contests.iter().map(|contest| contest.votes).sum();
+    let mut parties: Vec<_> = sums
+        .into_iter()
+        .map(|(party, sum)| PartyResult {
+            party: party.to_owned(),
+            votes: sum.map(|(votes, _)| votes),
+            share: sum.and_then(|(votes, _)| ratio(votes, Some(whole))),
+            contests_led: sum.map(|(_, led)| led),
+        })
+        .collect();
+    // Those with equally many stay in the order of their names.
+    parties.sort_by_key(|party| std::cmp::Reverse(party.votes));
+    parties
 }
 
 /// `part / whole`, where there is a whole.
@@ -274,6 +351,28 @@ mod tests {
         let contest = contest(Some(10), &[None, None]);
         assert_eq!(contest.leader, None);
         assert!(contest.candidates.iter().all(|candidate| candidate.share.is_none()));
+    }
+
+    #[test]
+    fn parties_add_up_over_contests_and_a_tie_is_led_by_nobody() {
+        let mut contests: Vec<_> =
+            [[5, 3, 3], [1, 4, 2], [2, 2, 0]].map(|votes| contest(None, &votes.map(Some))).into();
+        for contest in &mut contests {
+            contest.candidates[0].party = Some("Union".into());
+            contest.candidates[1].party = Some("Reform".into());
+        }
+        let seen = |parties: Vec<PartyResult>| {
+            parties
+                .into_iter()
+                .map(|party| (party.party, party.votes, party.contests_led))
+                .collect::<Vec<_>>()
+        };
+        let expected = [("Reform".to_owned(), Some(9), Some(1)), ("Union".to_owned(), Some(8), Some(1))];
+        assert_eq!(seen(parties(&contests)), expected);
+        assert_eq!(parties(&contests)[1].share, Some(8.0 / 22.0));
+        contests[2].candidates[0].votes = None;
+        contests[2].derive();
+        assert_eq!(seen(parties(&contests))[1], ("Union".to_owned(), None, None));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::{
     Timestamp,
     ids::{CandidateId, ContestId, LocationId, Partition},
     results::{
-        CandidateResult, ContestResult, CountStatus, LocationContest, LocationResult, Results, Totals,
+        CandidateResult, ContestResult, CountStatus, GroupResult, LocationContest, LocationResult, Results,
+        Totals,
     },
 };
 
@@ -36,6 +37,12 @@ pub struct Update {
     /// Places in which something changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<LocationUpdate>,
+    /// Regions in which something changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<LocationUpdate>,
+    /// Groups of voters in which something changed, with the candidates whose votes changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakdowns: Vec<GroupResult>,
     /// Next offsets that changed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<Partition, u64>,
@@ -124,6 +131,8 @@ impl Update {
             totals: new.totals.clone(),
             contests: changed(&old.contests, &new.contests, |contest| &contest.id, ContestUpdate::between)?,
             locations: changed(&old.locations, &new.locations, |place| &place.id, LocationUpdate::between)?,
+            regions: changed(&old.regions, &new.regions, |region| &region.id, LocationUpdate::between)?,
+            breakdowns: changed(&old.breakdowns, &new.breakdowns, GroupResult::key, group_step)?,
             inputs: new
                 .inputs
                 .iter()
@@ -137,14 +146,14 @@ impl Update {
 /// The steps of a keyed list: `step` is asked for every item of `new` with its counterpart in `old`.
 ///
 /// `None` where an item of `old` is missing in `new`.
-fn changed<'a, T, Id: Eq + std::hash::Hash + 'a, U>(
+fn changed<'a, T, Id: Eq + std::hash::Hash, U>(
     old: &'a [T],
     new: &'a [T],
-    id: impl Fn(&'a T) -> &'a Id,
+    id: impl Fn(&'a T) -> Id,
     step: impl Fn(Option<&T>, &T) -> Option<U>,
 ) -> Option<Vec<U>> {
-    let mut before: HashMap<&Id, &T> = old.iter().map(|item| (id(item), item)).collect();
-    let steps = new.iter().filter_map(|item| step(before.remove(id(item)), item)).collect();
+    let mut before: HashMap<Id, &T> = old.iter().map(|item| (id(item), item)).collect();
+    let steps = new.iter().filter_map(|item| step(before.remove(&id(item)), item)).collect();
     before.is_empty().then_some(steps)
 }
 
@@ -209,25 +218,46 @@ impl LocationUpdate {
     }
 }
 
+/// Votes by candidate; `None` while they are withheld.
+pub(crate) type Split = Option<BTreeMap<CandidateId, u64>>;
+
 /// The changed part of a split; the whole split where it wasn't shown before.
 fn split_step(old: Option<&LocationContest>, new: &LocationContest) -> Option<LocationContest> {
-    let votes = match (old.map(|old| &old.votes), &new.votes) {
+    let votes = changed_part(old.map(|old| &old.votes), &new.votes)?;
+    Some(LocationContest { id: new.id.clone(), votes })
+}
+
+/// The changed part of a group; votes that change change the split, where it is shown.
+fn group_step(old: Option<&GroupResult>, new: &GroupResult) -> Option<GroupResult> {
+    let split = changed_part(old.map(|old| &old.candidates), &new.candidates);
+    let same = old.is_some_and(|old| old.votes == new.votes) && split.is_none();
+    // An empty part changes nothing where the split is shown; where it is withheld it stays so.
+    let candidates = split.unwrap_or_else(|| new.candidates.as_ref().map(|_| BTreeMap::new()));
+    (!same).then(|| GroupResult { candidates, ..new.clone() })
+}
+
+/// The changed part of a split, the whole where it wasn't shown before; `None` where nothing changed.
+pub(crate) fn changed_part(old: Option<&Split>, new: &Split) -> Option<Split> {
+    let votes = match (old, new) {
         (Some(None), None) => return None,
-        (_, None) => None,
-        (None | Some(None), Some(votes)) => Some(votes.clone()),
+        (_, None) => return Some(None),
+        (None | Some(None), Some(votes)) => return Some(Some(votes.clone())),
         (Some(Some(before)), Some(votes)) => {
-            let step: BTreeMap<_, _> = votes
-                .iter()
-                .filter(|(candidate, votes)| before.get(*candidate) != Some(votes))
-                .map(|(candidate, votes)| (candidate.clone(), *votes))
-                .collect();
-            if step.is_empty() {
-                return None;
-            }
-            Some(step)
+            votes.iter().filter(|(candidate, votes)| before.get(*candidate) != Some(votes))
         }
     };
-    Some(LocationContest { id: new.id.clone(), votes })
+    let part: BTreeMap<_, _> = votes.map(|(candidate, votes)| (candidate.clone(), *votes)).collect();
+    (!part.is_empty()).then_some(Some(part))
+}
+
+/// Takes a changed part.
+pub(crate) fn apply_part(split: &mut Split, part: &Split) {
+    match (split, part) {
+        (Some(votes), Some(part)) => {
+            votes.extend(part.iter().map(|(candidate, votes)| (candidate.clone(), *votes)));
+        }
+        (split, part) => split.clone_from(part),
+    }
 }
 
 impl Results {
@@ -260,6 +290,17 @@ impl Results {
             |step| &step.id,
             apply_location,
         );
+        apply_each(&mut self.regions, &update.regions, |region| &region.id, |step| &step.id, apply_location);
+        for step in &update.breakdowns {
+            match self.breakdowns.binary_search_by(|group| group.key().cmp(&step.key())) {
+                Ok(position) => {
+                    let group = &mut self.breakdowns[position];
+                    group.votes = step.votes;
+                    apply_part(&mut group.candidates, &step.candidates);
+                }
+                Err(position) => self.breakdowns.insert(position, step.clone()),
+            }
+        }
         self.derive();
         Ok(())
     }
@@ -350,12 +391,7 @@ fn apply_location(location: Option<&mut LocationResult>, step: &LocationUpdate) 
     location.votes = step.votes;
     for split in &step.contests {
         match location.contests.iter_mut().find(|contest| contest.id == split.id) {
-            Some(contest) => match (&mut contest.votes, &split.votes) {
-                (Some(votes), Some(step)) => {
-                    votes.extend(step.iter().map(|(candidate, votes)| (candidate.clone(), *votes)));
-                }
-                (votes, step) => votes.clone_from(step),
-            },
+            Some(contest) => apply_part(&mut contest.votes, &split.votes),
             None => {
                 // Contests of a place stand in the order of their ids, so that both sides agree on it.
                 let position = location.contests.partition_point(|contest| contest.id < split.id);

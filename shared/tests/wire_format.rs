@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tallyboard_shared::{
     Timestamp,
-    election::{Candidate, Contest, Election, Embargo, LatePolicy, Location, Mode},
+    election::{Breakdown, Candidate, Contest, Election, Embargo, LatePolicy, Location, Mode},
     ids::{CandidateId, ContestId, ElectionId, LocationId, Partition},
     message::{
         ClientMessage, FeedState, Goodbye, GoodbyeReason, HistoryPoint, PROTOCOL_VERSION, ServerMessage,
@@ -14,9 +14,10 @@ use tallyboard_shared::{
     },
     reason::Reason,
     results::{
-        CandidateResult, ContestResult, CountStatus, ElectionRef, LocationContest, LocationResult, Results,
-        Totals,
+        CandidateResult, ContestResult, CountStatus, ElectionRef, GroupResult, LocationContest,
+        LocationResult, Results, Totals,
     },
+    timeline::{Timeline, TimelineUpdate, Window, WindowContest},
     update::Update,
     vote::{Address, Text, Vote},
 };
@@ -123,6 +124,9 @@ fn results(version: u64, votes: u64) -> Results {
                 ])),
             }],
         }],
+        regions: Vec::new(),
+        parties: Vec::new(),
+        breakdowns: Vec::new(),
         inputs: BTreeMap::from([(Partition(0), 44), (Partition(1), votes)]),
     };
     results.derive();
@@ -161,6 +165,84 @@ fn welcome_before_the_first_publication() {
 fn update() {
     let update = Update::between(&results(1234, 40), &results(1235, 41)).unwrap();
     check("update", &ServerMessage::Update(Box::new(update)));
+}
+
+fn with_regions_and_groups(version: u64, votes: u64) -> Results {
+    let mut results = results(version, votes);
+    results.regions = vec![LocationResult {
+        id: LocationId::new("country"),
+        name: "Country".into(),
+        ..results.locations[0].clone()
+    }];
+    let group = |by: Breakdown, group: &str, votes: Option<u64>| GroupResult {
+        by,
+        group: group.into(),
+        contest: ContestId::new("president"),
+        votes: votes.unwrap_or(3),
+        candidates: votes.map(|votes| BTreeMap::from([(CandidateId::new("c1"), votes)])),
+    };
+    results.breakdowns = vec![
+        group(Breakdown::Gender, "female", Some(votes - 3)),
+        group(Breakdown::Gender, "unknown", None),
+        group(Breakdown::AgeBand, "65_plus", Some(30)),
+    ];
+    results.derive();
+    results
+}
+
+#[test]
+fn results_with_regions_and_groups() {
+    check("results", &with_regions_and_groups(1234, 40));
+    let update =
+        Update::between(&with_regions_and_groups(1234, 40), &with_regions_and_groups(1235, 41)).unwrap();
+    check("update_with_regions_and_groups", &ServerMessage::Update(Box::new(update)));
+}
+
+fn timeline(version: u64, votes: u64) -> Timeline {
+    let window = |start, votes, withheld: bool| Window {
+        start: time(start),
+        is_final: false,
+        contests: BTreeMap::from([(
+            ContestId::new("president"),
+            WindowContest {
+                votes,
+                candidates: (!withheld).then(|| BTreeMap::from([(CandidateId::new("c1"), votes)])),
+            },
+        )]),
+    };
+    let mut timeline = Timeline {
+        version,
+        watermark: Some(time("2026-11-03T20:14:00Z")),
+        width_ms: 60_000,
+        windows: vec![window("2026-11-03T20:13:00Z", 30, true), window("2026-11-03T20:14:00Z", votes, false)],
+    };
+    timeline.derive();
+    timeline
+}
+
+#[test]
+fn timelines() {
+    check("timeline", &timeline(1234, 10));
+    let step = TimelineUpdate::between(Some(&timeline(1234, 10)), &timeline(1235, 11)).unwrap();
+    check("timeline_update", &step);
+    check("timeline_update_whole", &TimelineUpdate::between(None, &timeline(1235, 11)).unwrap());
+}
+
+#[test]
+fn records_of_earlier_versions_are_read() {
+    let mut results = serde_json::to_value(results(1, 40)).unwrap();
+    for added in ["regions", "parties", "breakdowns"] {
+        results.as_object_mut().unwrap().remove(added);
+    }
+    results["something_of_a_later_version"] = serde_json::json!({"a": [1]});
+    let mut read: Results = serde_json::from_value(results).unwrap();
+    read.derive();
+    assert_eq!(read, self::results(1, 40));
+    let mut election = serde_json::to_value(election()).unwrap();
+    for added in ["timeline_window_ms", "breakdowns"] {
+        election.as_object_mut().unwrap().remove(added);
+    }
+    assert_eq!(serde_json::from_value::<Election>(election).unwrap(), self::election());
 }
 
 #[test]

@@ -2,33 +2,140 @@
 //!
 //! Under an embargo no candidate's figures are shown until the polls have closed. A place's split by candidate is
 //! withheld while it has fewer ballots than the threshold, so that nobody's vote can be read off a small place.
-//! Turnout is always shown.
+//! Turnout is always shown. Neither may be read off what is shown beside it: what a region, or the groups of a
+//! breakdown, leave to be subtracted reaches the threshold too.
 
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 use tallyboard_shared::{
     election::{Election, Embargo},
-    results::{CountStatus, Results},
+    ids::{ContestId, LocationId},
+    results::{CountStatus, GroupResult, LocationResult, Results},
+    timeline::Timeline,
 };
 
 /// The results as anyone may see them.
 #[must_use]
 pub fn disclose(election: &Election, mut results: Results) -> Results {
-    let embargoed = election.embargo == Embargo::UntilClose && results.status != CountStatus::Closed;
+    let embargoed = is_embargoed(election, results.status);
     if embargoed {
         for contest in &mut results.contests {
             contest.candidates.iter_mut().for_each(|candidate| candidate.votes = None);
         }
     }
+    let threshold = if embargoed { u64::MAX } else { election.disclosure_threshold };
+    let mut withheld = Withheld::default();
     for location in &mut results.locations {
         for contest in &mut location.contests {
             // By contest: few may have voted in one although many did in another.
             let ballots: u64 = contest.votes.iter().flatten().map(|(_, votes)| votes).sum();
-            if embargoed || ballots < election.disclosure_threshold {
+            if ballots < threshold {
                 contest.votes = None;
+                withheld.add(&location.id, &contest.id, ballots);
             }
         }
     }
+    disclose_regions(election, &mut results.regions, &mut withheld, threshold);
+    for groups in
+        results.breakdowns.chunk_by_mut(|one, next| (one.by, &one.contest) == (next.by, &next.contest))
+    {
+        disclose_groups(groups, threshold);
+    }
     results.derive();
     results
+}
+
+/// Ballots whose split is withheld, by place or region and by contest.
+#[derive(Default)]
+struct Withheld(HashMap<LocationId, HashMap<ContestId, u64>>);
+
+impl Withheld {
+    fn add(&mut self, place: &LocationId, contest: &ContestId, ballots: u64) {
+        *self.0.entry(place.clone()).or_default().entry(contest.clone()).or_default() += ballots;
+    }
+
+    fn take(&mut self, place: &LocationId) -> HashMap<ContestId, u64> {
+        self.0.remove(place).unwrap_or_default()
+    }
+}
+
+/// Withholds the splits of regions that are small, or from which the withheld splits of so few ballots could be
+/// computed by subtracting what is shown of their parts.
+fn disclose_regions(
+    election: &Election,
+    regions: &mut [LocationResult],
+    withheld: &mut Withheld,
+    threshold: u64,
+) {
+    if regions.is_empty() {
+        return;
+    }
+    let parents: HashMap<_, _> =
+        election.locations.iter().filter_map(|place| Some((&place.id, place.parent.as_ref()?))).collect();
+    let depth = |id: &LocationId| {
+        let mut above = std::iter::successors(parents.get(id), |parent| parents.get(*parent));
+        above.by_ref().count()
+    };
+    let own: HashSet<_> = regions.iter().map(|region| region.id.clone()).collect();
+    // What a region hides of its parts, itself included as a place.
+    let mut hidden = Withheld::default();
+    for place in &election.locations {
+        let region = if own.contains(&place.id) { Some(&place.id) } else { place.parent.as_ref() };
+        let Some(region) = region else { continue };
+        for (contest, ballots) in withheld.take(&place.id) {
+            hidden.add(region, &contest, ballots);
+        }
+    }
+    let mut inner_first: Vec<_> = regions.iter_mut().collect();
+    inner_first.sort_by_key(|region| std::cmp::Reverse(depth(&region.id)));
+    for region in inner_first {
+        let below = hidden.take(&region.id);
+        for contest in &mut region.contests {
+            let ballots: u64 = contest.votes.iter().flatten().map(|(_, votes)| votes).sum();
+            let left = below.get(&contest.id).copied().unwrap_or(0);
+            if ballots < threshold || (1..threshold).contains(&left) {
+                contest.votes = None;
+                if let Some(parent) = parents.get(&region.id) {
+                    hidden.add(parent, &contest.id, left);
+                }
+            }
+        }
+    }
+}
+
+/// Withholds the splits of small groups, and as many of the next larger ones as it takes to hide them among.
+fn disclose_groups(groups: &mut [GroupResult], threshold: u64) {
+    let mut smallest_first: Vec<_> = groups.iter_mut().collect();
+    smallest_first.sort_by_key(|group| group.votes);
+    let mut hidden = 0;
+    for group in smallest_first {
+        if group.votes < threshold || (1..threshold).contains(&hidden) {
+            group.candidates = None;
+            hidden += group.votes;
+        }
+    }
+}
+
+fn is_embargoed(election: &Election, status: CountStatus) -> bool {
+    election.embargo == Embargo::UntilClose && status != CountStatus::Closed
+}
+
+/// The timeline as anyone may see it: under an embargo without the candidates' figures.
+#[must_use]
+pub fn disclose_timeline(
+    election: &Election,
+    status: CountStatus,
+    timeline: &Arc<Timeline>,
+) -> Arc<Timeline> {
+    let mut timeline = Arc::clone(timeline);
+    if is_embargoed(election, status) {
+        let windows = &mut Arc::make_mut(&mut timeline).windows;
+        for contest in windows.iter_mut().flat_map(|window| window.contests.values_mut()) {
+            contest.candidates = None;
+        }
+    }
+    timeline
 }
 
 #[cfg(test)]
@@ -38,10 +145,10 @@ mod tests {
     use super::*;
     use crate::{
         election::Definition,
-        tally::{Cell, PartitionTally, merge},
+        tally::{Cell, GroupCell, PartitionTally, merge, merge_timeline},
     };
 
-    fn results(embargo: &str, as_of: &str, votes: u64) -> (Election, Results) {
+    fn results(embargo: &str, as_of: &str, votes: u64) -> (Election, PartitionTally, Results) {
         let text = format!(
             "id = \"e\"\ntitle = \"E\"\nmode = \"test\"\nembargo = \"{embargo}\"\ncloses_at = \"2026-11-03T20:00:00Z\"
             disclosure_threshold = 10
@@ -56,12 +163,12 @@ mod tests {
         let tally = PartitionTally::sample(&election, 0, votes + 1, cells.to_vec());
         let as_of: Timestamp = as_of.parse().unwrap();
         let results = merge(&election, [&tally].into_iter(), 1, as_of);
-        (election, results)
+        (election, tally, results)
     }
 
     #[track_caller]
     fn check(embargo: &str, as_of: &str, votes: u64, candidate: bool, split: bool) {
-        let (election, results) = results(embargo, as_of, votes);
+        let (election, tally, results) = results(embargo, as_of, votes);
         let shown = disclose(&election, results);
         assert_eq!(shown.contests[0].candidates[0].votes.is_some(), candidate);
         assert_eq!(shown.contests[0].leader.is_some(), candidate);
@@ -69,6 +176,10 @@ mod tests {
         assert_eq!(shown.locations[0].contests[1].votes, None, "one vote in a contest is always withheld");
         assert_eq!((shown.totals.votes, shown.locations[0].votes), (votes + 1, votes));
         assert!(shown.totals.turnout.is_some());
+        let timeline = Arc::new(merge_timeline(&election, [&tally].into_iter(), &shown));
+        let timeline = disclose_timeline(&election, shown.status, &timeline);
+        let contest = &timeline.windows[0].contests["k"];
+        assert_eq!((contest.votes, contest.candidates.is_some()), (votes, candidate));
     }
 
     #[test]
@@ -82,5 +193,76 @@ mod tests {
     fn the_split_of_a_small_place_is_withheld() {
         check("none", "2026-11-03T12:00:00Z", 9, true, false);
         check("none", "2026-11-03T12:00:00Z", 10, true, true);
+    }
+
+    const NESTED: &str = r#"
+id = "nested"
+title = "Nested"
+mode = "test"
+disclosure_threshold = 10
+breakdowns = ["gender"]
+contests = [{ id = "k", title = "K", candidates = [{ id = "a", name = "A" }, { id = "b", name = "B" }] }]
+locations = [
+    { id = "country", name = "Country" },
+    { id = "north", name = "North", parent = "country" },
+    { id = "n1", name = "N1", parent = "north" },
+    { id = "n2", name = "N2", parent = "north" },
+    { id = "s1", name = "S1", parent = "country" },
+]
+"#;
+
+    /// Which of country, north, n1, n2 and s1 show their split, with so many ballots in n1, n2 and s1.
+    #[track_caller]
+    fn check_regions(ballots: [u64; 3], expected: [bool; 5]) {
+        let election = Definition::parse(NESTED).unwrap().into_election();
+        let cells = (2..).zip(ballots).map(|(location, votes)| Cell { candidate: 0, location, votes });
+        let cells: Vec<_> = cells.filter(|cell| cell.votes > 0).collect();
+        let tally = PartitionTally::sample(&election, 0, ballots.iter().sum(), cells);
+        let results = merge(&election, [&tally].into_iter(), 1, Timestamp::UNIX_EPOCH);
+        let shown = disclose(&election, results);
+        let places = shown.regions.iter().chain(&shown.locations[2..]);
+        let seen: Vec<_> = places
+            .map(|place| place.contests.first().is_some_and(|contest| contest.votes.is_some()))
+            .collect();
+        assert_eq!(seen, expected, "{ballots:?}");
+        assert_eq!(shown.regions[0].votes, ballots.iter().sum::<u64>(), "turnout is always shown");
+    }
+
+    #[test]
+    fn a_region_is_withheld_like_a_place_and_where_it_would_give_one_away() {
+        check_regions([20, 30, 40], [true, true, true, true, true]);
+        // Few ballots in all.
+        check_regions([4, 5, 0], [false, false, false, false, false]);
+        // The only small place could be computed from the region and the other places.
+        check_regions([20, 3, 40], [false, false, true, false, true]);
+        check_regions([20, 30, 9], [false, true, true, true, false]);
+        // Two small places hide each other once they have enough together.
+        check_regions([4, 5, 40], [false, false, false, false, true]);
+        check_regions([5, 5, 40], [true, true, false, false, true]);
+        check_regions([20, 5, 5], [true, false, true, false, false]);
+    }
+
+    #[track_caller]
+    fn check_groups(votes: [u64; 4], expected: [bool; 4]) {
+        let election = Definition::parse(NESTED).unwrap().into_election();
+        let sum: u64 = votes.iter().sum();
+        let cells = vec![Cell { candidate: 0, location: 2, votes: sum }];
+        let mut tally = PartitionTally::sample(&election, 0, sum, cells);
+        tally.breakdowns =
+            (0..).zip(votes).map(|(group, votes)| GroupCell { candidate: 0, group, votes }).collect();
+        assert!(tally.fits(&election));
+        let results = merge(&election, [&tally].into_iter(), 1, Timestamp::UNIX_EPOCH);
+        let shown = disclose(&election, results);
+        let seen: Vec<_> = shown.breakdowns.iter().map(|group| group.candidates.is_some()).collect();
+        assert_eq!(seen, expected, "{votes:?}");
+        assert_eq!(shown.breakdowns.iter().map(|group| group.votes).collect::<Vec<_>>(), votes);
+    }
+
+    #[test]
+    fn small_groups_are_withheld_and_hidden_among_the_next_larger() {
+        check_groups([20, 30, 40, 10], [true, true, true, true]);
+        check_groups([20, 30, 40, 9], [false, true, true, false]);
+        check_groups([20, 30, 5, 5], [true, true, false, false]);
+        check_groups([20, 30, 5, 4], [false, true, false, false]);
     }
 }

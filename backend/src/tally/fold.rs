@@ -10,6 +10,7 @@ use tallyboard_shared::{
 };
 
 use super::{
+    breakdowns::Breakdowns,
     decode::{Ballot, decode},
     partition_tally::{Cell, PartitionTally},
     roster::Roster,
@@ -68,6 +69,7 @@ pub struct Fold {
     late: u64,
     newest_ms: Option<i64>,
     timeline: Timeline,
+    breakdowns: Breakdowns,
     /// Of voters counted and not handed over yet; [`None`] where nobody wants them.
     fingerprints: Option<Vec<u8>>,
 }
@@ -88,6 +90,7 @@ impl Fold {
             late: 0,
             newest_ms: None,
             timeline: Timeline::new(election.timeline_window_ms),
+            breakdowns: Breakdowns::new(&election.breakdowns),
             fingerprints: None,
         }
     }
@@ -116,6 +119,7 @@ impl Fold {
             late: tally.late,
             newest_ms: tally.newest_ms,
             timeline,
+            breakdowns: Breakdowns::resume(&election.breakdowns, &tally.breakdowns),
             fingerprints: None,
         })
     }
@@ -173,6 +177,7 @@ impl Fold {
         self.roster.take_up(choice, &ballot);
         *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;
         self.timeline.count(ballot.cast_at_ms, choice.candidate);
+        self.breakdowns.count(choice.candidate, &ballot);
         self.late += u64::from(late);
         self.newest_ms = self.newest_ms.max(Some(ballot.cast_at_ms));
         Ok(late)
@@ -205,6 +210,7 @@ impl Fold {
             late: self.late,
             newest_ms: self.newest_ms,
             timeline: self.timeline.windows(),
+            breakdowns: self.breakdowns.cells(),
             discovered: self.roster.discovered().cloned(),
         }
     }

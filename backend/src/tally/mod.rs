@@ -4,6 +4,7 @@
 //! whenever they are folded. Reading order: [`decode()`], [`Roster`], [`Fold`], [`PartitionTally`],
 //! [`merge()`].
 
+mod breakdowns;
 mod decode;
 mod fold;
 mod merge;
@@ -11,7 +12,9 @@ mod partition_tally;
 mod roster;
 mod timeline;
 mod voters;
+mod watermark;
 
+pub use breakdowns::GroupCell;
 pub use decode::{Ballot, decode};
 pub use fold::{Fold, Outcome, Record, Rules};
 pub use merge::merge;
@@ -19,5 +22,6 @@ pub(crate) use merge::status;
 pub use partition_tally::{Cell, Discovered, DiscoveredCandidate, PartitionTally, TallyFormatError};
 pub(crate) use roster::IMPLICIT_CONTEST;
 pub use roster::{Choice, Roster};
-pub use timeline::{Window, Windows};
+pub use timeline::{Window, Windows, merge_timeline};
 pub use voters::{FINGERPRINT_BYTES, FingerprintKey, Voters};
+pub use watermark::watermark;

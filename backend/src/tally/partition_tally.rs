@@ -9,7 +9,10 @@ use tallyboard_shared::{election::Election, reason::Reason};
 
 #[cfg(test)]
 use super::timeline::Window;
-use super::timeline::Windows;
+use super::{
+    breakdowns::{self, GroupCell},
+    timeline::Windows,
+};
 
 /// The first byte of an encoded tally.
 const FORMAT: u8 = 2;
@@ -42,6 +45,8 @@ pub struct PartitionTally {
     pub newest_ms: Option<i64>,
     /// The votes by window of event time.
     pub timeline: Windows,
+    /// The votes by group of voters, in the order of candidate and group; empty where the definition has no breakdowns.
+    pub breakdowns: Vec<GroupCell>,
     /// The names behind the numbers, where there is no definition to look them up in.
     pub discovered: Option<Discovered>,
 }
@@ -154,6 +159,7 @@ impl PartitionTally {
             && self.cells.iter().all(inside)
             && self.cells.is_sorted_by(|one, next| one.position() < next.position())
             && self.timeline.fit(election.timeline_window_ms, candidates, votes)
+            && breakdowns::fit(&self.breakdowns, &election.breakdowns, candidates, votes)
     }
 
     /// Reads a tally.
@@ -193,6 +199,17 @@ impl PartitionTally {
             *candidates.entry(cell.candidate).or_default() += cell.votes;
         }
         let votes: Vec<_> = candidates.into_iter().collect();
+        let mut groups = 0;
+        let mut breakdowns = Vec::new();
+        for kind in &election.breakdowns {
+            groups += u32::try_from(kind.groups().len()).unwrap();
+            let last = groups - 1;
+            breakdowns.extend(votes.iter().map(|(candidate, votes)| GroupCell {
+                candidate: *candidate,
+                group: last,
+                votes: *votes,
+            }));
+        }
         let windows = (!votes.is_empty()).then_some(Window { number: 0, votes });
         Self {
             definition_hash: election.definition_hash.clone(),
@@ -206,6 +223,7 @@ impl PartitionTally {
                 width_ms: election.timeline_window_ms,
                 windows: windows.into_iter().collect(),
             },
+            breakdowns,
             discovered: None,
         }
     }
@@ -225,6 +243,7 @@ mod tests {
             late: 1,
             newest_ms: Some(-5),
             timeline: Windows { width_ms: 60_000, windows: vec![Window { number: -1, votes: vec![(0, 9)] }] },
+            breakdowns: vec![GroupCell { candidate: 0, group: 3, votes: 9 }],
             discovered: Some(Discovered { contests: vec!["election".into()], ..Discovered::default() }),
         }
     }

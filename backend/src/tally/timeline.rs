@@ -7,6 +7,15 @@
 
 use hashbrown::{HashMap, hash_map::Entry};
 use serde::{Deserialize, Serialize};
+use tallyboard_shared::{
+    Timestamp,
+    election::Election,
+    ids::{CandidateId, ContestId},
+    results::Results,
+    timeline::{self as shown, WindowContest},
+};
+
+use super::partition_tally::PartitionTally;
 
 /// As many windows as a chart has room for; a night of four hours in minutes.
 const WINDOWS_MAX: usize = 256;
@@ -131,6 +140,69 @@ impl Timeline {
         windows.sort_unstable_by_key(|window| window.number);
         Windows { width_ms: self.width_ms, windows }
     }
+}
+
+/// The timeline that these tallies, one of each partition, add up to, beside the results of the same tallies.
+#[must_use]
+pub fn merge_timeline<'a>(
+    election: &Election,
+    tallies: impl Iterator<Item = &'a PartitionTally>,
+    results: &Results,
+) -> shown::Timeline {
+    let names: Vec<_> = results
+        .contests
+        .iter()
+        .flat_map(|contest| contest.candidates.iter().map(|candidate| (&contest.id, &candidate.id)))
+        .collect();
+    let positions: HashMap<_, _> = if election.defined {
+        HashMap::new()
+    } else {
+        (0..)
+            .zip(&names)
+            .map(|(position, (contest, id))| ((contest.as_str(), id.as_str()), position))
+            .collect()
+    };
+    let mut timeline = Timeline::new(election.timeline_window_ms);
+    for tally in tallies {
+        let Some(told) = &tally.discovered else {
+            timeline.extend(&tally.timeline, Some);
+            continue;
+        };
+        let candidates = told.candidates.iter();
+        let translated: Vec<Option<u32>> = candidates
+            .map(|told_of| {
+                let contest = told.contests[told_of.contest as usize].as_str();
+                positions.get(&(contest, told_of.id.as_str())).copied()
+            })
+            .collect();
+        timeline.extend(&tally.timeline, |candidate| translated[candidate as usize]);
+    }
+    let windows = timeline.windows();
+    let mut shown = shown::Timeline {
+        version: results.version,
+        watermark: results.watermark,
+        width_ms: windows.width_ms,
+        windows: windows
+            .windows
+            .iter()
+            .map(|window| shown_window(window, windows.width_ms, &names))
+            .collect(),
+    };
+    shown.derive();
+    shown
+}
+
+fn shown_window(window: &Window, width_ms: i64, names: &[(&ContestId, &CandidateId)]) -> shown::Window {
+    let contest_of = |cell: &(u32, u64)| names[cell.0 as usize].0;
+    let contests = window.votes.chunk_by(|one, next| contest_of(one) == contest_of(next)).map(|cells| {
+        let candidates =
+            cells.iter().map(|(candidate, votes)| (names[*candidate as usize].1.clone(), *votes));
+        let votes = cells.iter().map(|(_, votes)| votes).sum();
+        (contest_of(&cells[0]).clone(), WindowContest { votes, candidates: Some(candidates.collect()) })
+    });
+    // The widest window before 1970 starts earlier than a time can be written.
+    let start = Timestamp::from_millisecond(window.number.saturating_mul(width_ms)).unwrap_or(Timestamp::MIN);
+    shown::Window { start, is_final: false, contests: contests.collect() }
 }
 
 #[cfg(test)]

@@ -357,6 +357,7 @@ fn rubbish_among_the_tallies_changes_nothing() {
         late: 0,
         newest_ms: Some(0),
         timeline: Windows { width_ms: 60_000, windows: vec![Window { number: 0, votes: vec![(0, votes)] }] },
+        breakdowns: Vec::new(),
         discovered: None,
     };
     let journal = EmbeddedJournal::open(&directory.path().join("journal")).unwrap();

@@ -90,6 +90,9 @@ pub(crate) fn results(version: u64, registered_voters: Option<u64>, votes: &[Opt
                 votes: votes.iter().all(Option::is_some).then_some(split),
             }],
         }],
+        regions: Vec::new(),
+        parties: Vec::new(),
+        breakdowns: Vec::new(),
         inputs: BTreeMap::from([(Partition(0), sum)]),
     };
     results.derive();
