@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{DefaultBodyLimit, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware,
@@ -81,6 +82,7 @@ impl App {
             .route("/ws", get(session::upgrade))
             .route("/api/v1/election", get(election))
             .route("/api/v1/results", get(results))
+            .route("/api/v1/timeline", get(timeline))
             .route(
                 "/api/v1/votes",
                 post(ingest::votes)
@@ -136,15 +138,29 @@ async fn results(
         let detail = format!("only the newest version, {}, can be had", shown.version());
         return Err(Problem::new(StatusCode::NOT_FOUND, "version_not_found", detail));
     }
+    Ok(by_version(shown.version(), body, &headers))
+}
+
+async fn timeline(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let shown = app.0.feed.shown();
+    let Some(body) = shown.timeline_body() else {
+        let detail = "no timeline has been published yet; try again in a moment";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_timeline_yet", detail));
+    };
+    Ok(by_version(shown.version(), body, &headers))
+}
+
+/// The body, or that the client has it already; caches may keep it as long as a version lasts.
+fn by_version(version: u64, body: Bytes, headers: &HeaderMap) -> Response {
     // Weak, since the same version may be answered compressed or not.
-    let tag = format!("W/\"{}\"", shown.version());
+    let tag = format!("W/\"{version}\"");
     let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "public, max-age=1".into())];
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
     let mut known = known.flat_map(|tags| tags.split(',')).map(str::trim);
     if known.any(|known| known.trim_start_matches("W/") == tag.trim_start_matches("W/") || known == "*") {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    Ok((caching, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+    (caching, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// Ready once results are there and follow the votes, or are on their way to. A process that shows none is ready.

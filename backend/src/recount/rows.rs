@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use tallyboard_shared::{election::Election, results::Results};
+use tallyboard_shared::{election::Election, results::Results, timeline::Timeline};
 
 use super::Difference;
 use crate::{
     journal::{Journal, JournalError, Topics, read_to_end},
-    roles::publication::Publication,
+    roles::publication::{Before, Publication},
 };
 
 /// Not compared: the version says when a row was written; a picture may change without a new row; turnout is derived.
@@ -33,8 +33,15 @@ pub(super) fn compare(
     published: &Results,
 ) -> Result<Rows, JournalError> {
     let mut rows = Rows::default();
+    // The rows know nothing of windows.
+    let timeline = Timeline {
+        version: published.version,
+        watermark: published.watermark,
+        width_ms: election.timeline_window_ms,
+        windows: Vec::new(),
+    };
     // Without a version before, a publication has the rows of everything.
-    let publication = Publication::new(election, None, published.clone(), true);
+    let publication = Publication::new(election, Before::default(), published.clone(), timeline, true);
     let mut expected = BTreeMap::<String, BTreeMap<Vec<u8>, Map<String, Value>>>::new();
     for (topic, record) in publication.records(topics) {
         if let (true, Some(key)) = (topic != topics.results, record.key) {

@@ -32,11 +32,11 @@ pub fn newest_publication(
         let mut unclear: Option<String> = None;
         read_to_end(journal, topic, 0, start, |record| {
             let understood = match serde_json::from_slice(record.value) {
-                Ok(PublicationRecord::Snapshot { election, results }) => {
+                Ok(PublicationRecord::Snapshot { election, results, .. }) => {
                     newest = Some(NewestPublication { election: *election, results: *results });
                     Ok(())
                 }
-                Ok(PublicationRecord::Delta { update }) => match newest.as_mut() {
+                Ok(PublicationRecord::Delta { update, .. }) => match newest.as_mut() {
                     Some(newest) => {
                         newest.results.apply(&update).map_err(|gap| format!("it doesn't follow: {gap:?}"))
                     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tallyboard_shared::{
     election::Election,
     results::{CandidateResult, LocationResult, Results},
+    timeline::{Timeline, TimelineUpdate},
     update::Update,
 };
 
@@ -23,11 +24,17 @@ pub enum PublicationRecord {
         election: Box<Election>,
         /// The results.
         results: Box<Results>,
+        /// The timeline; earlier versions of Tallyboard wrote none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeline: Option<Box<Timeline>>,
     },
     /// The step from the version before.
     Delta {
         /// Absolute values of what changed.
         update: Box<Update>,
+        /// The windows that changed, where any did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeline: Option<Box<TimelineUpdate>>,
     },
 }
 
@@ -36,11 +43,22 @@ pub enum PublicationRecord {
 pub struct Publication {
     /// The results of the version.
     pub results: Results,
+    /// The timeline of the version.
+    pub timeline: Timeline,
     /// How the version is written down.
     pub record: PublicationRecord,
     /// Whose votes changed, with the contest and whether its id is part of the key.
     candidates: Vec<(String, Vec<u8>)>,
     turnout: Vec<(String, Vec<u8>)>,
+}
+
+/// What was published before, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before<'a> {
+    /// The results.
+    pub results: Option<&'a Results>,
+    /// The timeline.
+    pub timeline: Option<&'a Timeline>,
 }
 
 /// A row of `aggregated_votes_per_candidate`: the seeds' fields, then ours.
@@ -66,24 +84,34 @@ struct TurnoutRow<'a> {
 }
 
 impl Publication {
-    /// The publication of `results`, which follow `before`.
+    /// The publication of `results` and `timeline`, which follow what was there `before`.
     ///
     /// It is a snapshot where `as_snapshot` asks for it or no step leads from `before` to `results`.
     #[must_use]
-    pub fn new(election: &Election, before: Option<&Results>, results: Results, as_snapshot: bool) -> Self {
-        let update = before.and_then(|before| Update::between(before, &results));
+    pub fn new(
+        election: &Election,
+        before: Before<'_>,
+        results: Results,
+        timeline: Timeline,
+        as_snapshot: bool,
+    ) -> Self {
+        let update = before.results.and_then(|before| Update::between(before, &results));
         // Rows of another definition say nothing about these.
-        let before = before.filter(|_| update.is_some());
-        let candidates = candidate_rows(election, before, &results);
-        let turnout = turnout_rows(before, &results);
+        let known = before.results.filter(|_| update.is_some());
+        let candidates = candidate_rows(election, known, &results);
+        let turnout = turnout_rows(known, &results);
         let record = match update {
-            Some(update) if !as_snapshot => PublicationRecord::Delta { update: Box::new(update) },
+            Some(update) if !as_snapshot => PublicationRecord::Delta {
+                update: Box::new(update),
+                timeline: TimelineUpdate::between(before.timeline, &timeline).map(Box::new),
+            },
             _ => PublicationRecord::Snapshot {
                 election: Box::new(election.clone()),
                 results: Box::new(results.clone()),
+                timeline: Some(Box::new(timeline.clone())),
             },
         };
-        Self { results, record, candidates, turnout }
+        Self { results, timeline, record, candidates, turnout }
     }
 
     /// The records of all topics, to be appended as one.

@@ -6,18 +6,17 @@ use super::partition_tally::PartitionTally;
 
 /// The lowest watermark of the partitions that aren't idle; the highest of all where every partition is.
 ///
-/// A partition that has no vote yet and isn't idle holds the watermark back as long: `None`.
+/// A partition without a vote has none, and isn't waited for: many logs have partitions that stay empty.
 #[must_use]
 pub fn watermark<'a>(
     election: &Election,
-    tallies: impl Iterator<Item = &'a PartitionTally> + Clone,
+    tallies: impl Iterator<Item = &'a PartitionTally>,
     is_idle: impl Fn(u32) -> bool,
 ) -> Option<Timestamp> {
-    let told = tallies.map(|tally| (tally.partition, tally.watermark_ms(election)));
-    let active = told.clone().filter(|(partition, _)| !is_idle(*partition));
-    // `None` is lower than any moment.
-    let lowest = active.map(|(_, watermark_ms)| watermark_ms).min();
-    let watermark_ms = lowest.unwrap_or_else(|| told.filter_map(|(_, watermark_ms)| watermark_ms).max())?;
+    let told = tallies.filter_map(|tally| Some((tally.partition, tally.watermark_ms(election)?)));
+    let (idle, active): (Vec<_>, Vec<_>) = told.partition(|(partition, _)| is_idle(*partition));
+    let lowest = active.into_iter().map(|(_, watermark_ms)| watermark_ms).min();
+    let watermark_ms = lowest.or_else(|| idle.into_iter().map(|(_, watermark_ms)| watermark_ms).max())?;
     Timestamp::from_millisecond(watermark_ms).ok()
 }
 
@@ -46,7 +45,7 @@ mod tests {
         check(&[Some(100), Some(300), Some(200)], &[], Some(40));
         check(&[Some(100), Some(300), Some(200)], &[0], Some(140));
         check(&[Some(100), Some(300), Some(200)], &[0, 1, 2], Some(240));
-        check(&[None, Some(300)], &[], None);
+        check(&[None, Some(300)], &[], Some(240));
         check(&[None, Some(300)], &[0], Some(240));
         check(&[None, Some(300)], &[0, 1], Some(240));
         check(&[None, None], &[0, 1], None);

@@ -109,7 +109,7 @@ fn forge_a_publication(ballots: &Ballots) -> (u64, String) {
         *count - 1
     );
     let forged =
-        PublicationRecord::Snapshot { election: Box::new(election), results: Box::new(results.clone()) };
+        PublicationRecord::Snapshot { election: Box::new(election), results: Box::new(results.clone()), timeline: None };
     let record = NewRecord::new(results.version.to_string(), serde_json::to_vec(&forged).unwrap());
     journal.append(&ballots.topics.results, vec![record]).unwrap();
     (results.version, words)
@@ -246,7 +246,7 @@ fn publish_more_than_there_is(ballots: &Ballots) {
     results.version += 1;
     results.inputs = BTreeMap::from([(tallyboard_shared::ids::Partition(0), 1_000_000)]);
     let forged =
-        PublicationRecord::Snapshot { election: Box::new(election), results: Box::new(results.clone()) };
+        PublicationRecord::Snapshot { election: Box::new(election), results: Box::new(results.clone()), timeline: None };
     let record = NewRecord::new(results.version.to_string(), serde_json::to_vec(&forged).unwrap());
     journal.append(&ballots.topics.results, vec![record]).unwrap();
 }

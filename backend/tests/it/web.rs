@@ -117,6 +117,24 @@ fn results_are_cached_by_version() {
 }
 
 #[test]
+fn the_timeline_tells_when_votes_were_cast() {
+    let mut site = demo_site();
+    let lines: Vec<_> = (0..3).map(|voter| vote(&format!("v{voter}"), "okafor", "AL")).collect();
+    assert_eq!(post(&site.server, TOKEN, &lines.join("\n")).0, 200);
+    let results = site.server.results_of(3);
+    let response = ureq::get(site.server.url("/api/v1/timeline")).call().unwrap();
+    assert!(response.headers().contains_key("etag"));
+    let body = response.into_body().read_to_string().unwrap();
+    let timeline: tallyboard_shared::timeline::Timeline = serde_json::from_str(&body).unwrap();
+    assert!(timeline.version >= results.version);
+    assert_eq!(timeline.width_ms, 60_000);
+    // A minute may have ended between two of the votes.
+    let contests: Vec<_> = timeline.windows.iter().flat_map(|window| window.contests.values()).collect();
+    assert_eq!(contests.iter().map(|contest| contest.votes).sum::<u64>(), 3);
+    assert!(contests.iter().all(|contest| contest.candidates.as_ref().unwrap().contains_key("okafor")));
+}
+
+#[test]
 fn the_definition_and_the_page_are_served() {
     let site = demo_site();
     let (_, election) = site.server.get("/api/v1/election").unwrap();

@@ -7,6 +7,7 @@ use tallyboard_shared::{
     election::Election,
     message::{HistoryPoint, PROTOCOL_VERSION, ServerMessage, Status, Welcome},
     results::Results,
+    timeline::Timeline,
 };
 use tokio::sync::{broadcast, watch};
 
@@ -28,8 +29,10 @@ pub struct Shown {
     /// The results; `None` before the first publication.
     pub results: Option<Results>,
     history: Arc<[HistoryPoint]>,
+    timeline: Option<Arc<Timeline>>,
     welcome: OnceLock<Bytes>,
     body: OnceLock<Bytes>,
+    timeline_body: OnceLock<Bytes>,
 }
 
 /// Something to send to everyone.
@@ -63,8 +66,21 @@ pub struct Subscription {
 impl Shown {
     /// A version, not encoded yet.
     #[must_use]
-    pub fn new(election: Arc<Election>, results: Option<Results>, history: Arc<[HistoryPoint]>) -> Self {
-        Self { election, results, history, welcome: OnceLock::new(), body: OnceLock::new() }
+    pub fn new(
+        election: Arc<Election>,
+        results: Option<Results>,
+        history: Arc<[HistoryPoint]>,
+        timeline: Option<Arc<Timeline>>,
+    ) -> Self {
+        Self {
+            election,
+            results,
+            history,
+            timeline,
+            welcome: OnceLock::new(),
+            body: OnceLock::new(),
+            timeline_body: OnceLock::new(),
+        }
     }
 
     /// The version; 0 before the first publication.
@@ -93,6 +109,13 @@ impl Shown {
         let encode = || Bytes::from(serde_json::to_vec(results).expect("results have only text keys"));
         Some(self.body.get_or_init(encode).clone())
     }
+
+    /// The timeline as the body of an answer; `None` before one was published.
+    pub fn timeline_body(&self) -> Option<Bytes> {
+        let timeline = self.timeline.as_deref()?;
+        let encode = || Bytes::from(serde_json::to_vec(timeline).expect("a timeline has only text keys"));
+        Some(self.timeline_body.get_or_init(encode).clone())
+    }
 }
 
 /// A message as the text that goes over the wire.
@@ -107,7 +130,7 @@ impl Feed {
     /// A feed before the first publication.
     #[must_use]
     pub fn new(election: Arc<Election>, status: Status) -> Self {
-        let shown = Shown::new(election, None, Arc::from([]));
+        let shown = Shown::new(election, None, Arc::from([]), None);
         Self {
             shown: watch::Sender::new(Arc::new(shown)),
             status: watch::Sender::new(status),

@@ -12,13 +12,17 @@ use tallyboard_shared::{
     election::Election,
     message::HistoryPoint,
     results::Results,
+    timeline::Timeline,
     update::{Gap, Update},
 };
 
 pub use feed::{Feed, Frame, Shown, Subscription, encode};
 pub use shell::{Follower, PulseTaker, ViewerSettings};
 
-use crate::roles::{disclosure::disclose, publication::PublicationRecord};
+use crate::roles::{
+    disclosure::{disclose, disclose_timeline},
+    publication::PublicationRecord,
+};
 
 /// At most so many points of history: as many as a chart has pixels for, and a few tens of kilobytes.
 const HISTORY_POINTS_MAX: usize = 300;
@@ -29,9 +33,18 @@ const HISTORY_STEP_MS: i64 = 1000;
 /// Follows publications.
 pub struct Viewer {
     /// As published; not to be shown.
-    published: Option<(Election, Results)>,
+    published: Option<Published>,
     shown: Option<Results>,
+    shown_timeline: Option<Arc<Timeline>>,
     history: History,
+}
+
+/// A version as it was published.
+struct Published {
+    election: Election,
+    results: Results,
+    /// `None` where the last snapshot is of a version of Tallyboard that wrote none.
+    timeline: Option<Arc<Timeline>>,
 }
 
 /// What a publication means for those who watch.
@@ -47,7 +60,7 @@ impl Viewer {
     /// A viewer that has seen nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self { published: None, shown: None, history: History::default() }
+        Self { published: None, shown: None, shown_timeline: None, history: History::default() }
     }
 
     /// Takes a publication; [`None`] where it tells nothing new.
@@ -55,39 +68,49 @@ impl Viewer {
     /// # Errors
     /// [`Gap`] where publications are missing: the viewer needs the newest snapshot.
     pub fn publication(&mut self, record: PublicationRecord) -> Result<Option<Change>, Gap> {
-        let (election, results) = match record {
-            PublicationRecord::Snapshot { election, results } => {
-                if self.published.as_ref().is_some_and(|(_, known)| results.version <= known.version) {
+        match record {
+            PublicationRecord::Snapshot { election, results, timeline } => {
+                if self.published.as_ref().is_some_and(|known| results.version <= known.results.version) {
                     return Ok(None);
                 }
-                (*election, *results)
+                let timeline = timeline.map(Arc::from);
+                self.published = Some(Published { election: *election, results: *results, timeline });
             }
-            PublicationRecord::Delta { update } => {
+            PublicationRecord::Delta { update, timeline } => {
                 // Before the first snapshot steps lead nowhere.
-                let Some((election, mut results)) = self.published.take() else {
+                let Some(known) = &mut self.published else { return Ok(None) };
+                if update.version <= known.results.version {
                     return Ok(None);
-                };
-                let outcome = if update.version > results.version {
-                    results.apply(&update).map(|()| true)
-                } else {
-                    Ok(false)
-                };
-                if outcome != Ok(true) {
-                    self.published = Some((election, results));
-                    return outcome.map(|_| None);
                 }
-                (election, results)
+                known.results.apply(&update)?;
+                if let Some(known_timeline) = &mut known.timeline {
+                    let (version, watermark) = (known.results.version, known.results.watermark);
+                    Arc::make_mut(known_timeline).apply(timeline.as_deref(), version, watermark);
+                }
             }
-        };
-        let shown = disclose(&election, results.clone());
+        }
+        Ok(self.show())
+    }
+
+    /// Discloses what was published.
+    fn show(&mut self) -> Option<Change> {
+        let Published { election, results, timeline } = self.published.as_ref()?;
+        let shown = disclose(election, results.clone());
         let step = self.shown.as_ref().and_then(|before| Update::between(before, &shown));
         self.history.add(&shown);
-        self.published = Some((election.clone(), results));
+        self.shown_timeline =
+            timeline.as_ref().map(|timeline| disclose_timeline(election, shown.status, timeline));
         self.shown = Some(shown.clone());
-        Ok(Some(match step {
+        Some(match step {
             Some(update) => Change::Step(update, shown),
-            None => Change::Start(election, shown),
-        }))
+            None => Change::Start(election.clone(), shown),
+        })
+    }
+
+    /// The timeline as it may be seen; `None` before one was published.
+    #[must_use]
+    pub fn timeline(&self) -> Option<Arc<Timeline>> {
+        self.shown_timeline.clone()
     }
 
     /// How the count moved, as far as this viewer has followed it.
@@ -137,10 +160,13 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use tallyboard_shared::Timestamp;
+    use tallyboard_shared::{Timestamp, timeline::TimelineUpdate};
 
     use super::*;
-    use crate::{election, tally::merge};
+    use crate::{
+        election,
+        tally::{PartitionTally, Window, merge, merge_timeline},
+    };
 
     fn results(version: u64, seconds: i64) -> Results {
         let as_of = Timestamp::from_second(seconds).unwrap();
@@ -151,12 +177,24 @@ mod tests {
         PublicationRecord::Snapshot {
             election: Box::new(election::demo()),
             results: Box::new(results(version, seconds)),
+            timeline: Some(Box::new(timeline(&[(0, version)]))),
         }
+    }
+
+    /// Votes by minute.
+    fn timeline(windows: &[(i64, u64)]) -> Timeline {
+        let election = election::demo();
+        let windows =
+            windows.iter().map(|(number, votes)| Window { number: *number, votes: vec![(0, *votes)] });
+        let mut tally = PartitionTally::sample(&election, 0, 0, Vec::new());
+        tally.timeline.windows = windows.collect();
+        merge_timeline(&election, [&tally].into_iter(), &results(0, 0))
     }
 
     fn delta(from: u64, to: u64) -> PublicationRecord {
         let update = Update::between(&results(from, 0), &results(to, 1)).unwrap();
-        PublicationRecord::Delta { update: Box::new(update) }
+        let step = TimelineUpdate::between(Some(&timeline(&[(0, from)])), &timeline(&[(0, from), (1, to)]));
+        PublicationRecord::Delta { update: Box::new(update), timeline: step.map(Box::new) }
     }
 
     fn version(change: Option<Change>) -> Option<(u64, bool)> {
@@ -178,6 +216,21 @@ mod tests {
         assert_eq!(take(delta(7, 8)), Err(Gap { have: 6, need: 7 }));
         assert_eq!(take(delta(6, 7)), Ok(Some((7, false))));
         assert_eq!(take(snapshot(9, 1)), Ok(Some((9, false))));
+    }
+
+    #[test]
+    fn the_timeline_follows_the_steps_and_does_without_where_none_is_published() {
+        let mut viewer = Viewer::new();
+        viewer.publication(snapshot(5, 0)).unwrap();
+        viewer.publication(delta(5, 6)).unwrap();
+        let expected = Timeline { version: 6, ..timeline(&[(0, 5), (1, 6)]) };
+        assert_eq!(viewer.timeline().as_deref(), Some(&expected));
+        let mut older = serde_json::to_value(snapshot(7, 0)).unwrap();
+        older.as_object_mut().unwrap().remove("timeline");
+        viewer.publication(serde_json::from_value(older).unwrap()).unwrap();
+        assert_eq!(viewer.timeline(), None);
+        viewer.publication(delta(7, 8)).unwrap();
+        assert_eq!(viewer.timeline(), None);
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn show(feed: &Feed, viewer: &Viewer, change: Change) {
             (Frame::Step { previous, version, json }, Arc::clone(&feed.shown().election), results)
         }
     };
-    feed.show(Shown::new(election, Some(results), viewer.history()), frame);
+    feed.show(Shown::new(election, Some(results), viewer.history(), viewer.timeline()), frame);
 }
 
 /// Tells everyone regularly how the count is doing.
