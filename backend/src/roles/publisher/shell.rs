@@ -201,7 +201,7 @@ impl Office {
             tracing::warn!(partition = tally.partition, offset, "a tally of a partition that doesn't exist");
             return Ok(());
         }
-        self.publisher.tally(tally, self.stopwatch.elapsed_ms());
+        self.publisher.tally(tally, self.clock.elapsed_ms());
         Ok(())
     }
 
