@@ -108,8 +108,11 @@ fn forge_a_publication(ballots: &Ballots) -> (u64, String) {
         place.id,
         *count - 1
     );
-    let forged =
-        PublicationRecord::Snapshot { election: Box::new(election), results: Box::new(results.clone()), timeline: None };
+    let forged = PublicationRecord::Snapshot {
+        election: Box::new(election),
+        results: Box::new(results.clone()),
+        timeline: None,
+    };
     let record = NewRecord::new(results.version.to_string(), serde_json::to_vec(&forged).unwrap());
     journal.append(&ballots.topics.results, vec![record]).unwrap();
     (results.version, words)
@@ -245,8 +248,11 @@ fn publish_more_than_there_is(ballots: &Ballots) {
     let (election, mut results) = (newest.election, newest.results);
     results.version += 1;
     results.inputs = BTreeMap::from([(tallyboard_shared::ids::Partition(0), 1_000_000)]);
-    let forged =
-        PublicationRecord::Snapshot { election: Box::new(election), results: Box::new(results.clone()), timeline: None };
+    let forged = PublicationRecord::Snapshot {
+        election: Box::new(election),
+        results: Box::new(results.clone()),
+        timeline: None,
+    };
     let record = NewRecord::new(results.version.to_string(), serde_json::to_vec(&forged).unwrap());
     journal.append(&ballots.topics.results, vec![record]).unwrap();
 }
