@@ -5,6 +5,7 @@
 //! committed offsets are progress reports only.
 
 mod append;
+mod fetched;
 mod membership;
 mod reader;
 mod topics;
@@ -17,6 +18,7 @@ use rdkafka::{
     error::KafkaError,
 };
 
+pub use self::reader::READER_PROPERTIES;
 use self::{
     append::{KafkaAppender, KafkaProducer},
     membership::KafkaMembership,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::CStr,
     time::{Duration, Instant},
 };
 
@@ -9,18 +10,39 @@ use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
-    message::{BorrowedMessage, Headers, Message},
 };
 
-use super::{ASK_TIMEOUT, KafkaSettings, setup, signed, unavailable, unsigned};
-use crate::journal::{Batch, JournalError, Position, ReadRecord, Reader, SIMULATION_HEADER};
+use super::{
+    ASK_TIMEOUT, KafkaSettings,
+    fetched::{Fetched, FetchedQueue},
+    setup, signed, unavailable, unsigned,
+};
+use crate::journal::{Batch, JournalError, Position, ReadRecord, Reader};
+
+/// The properties of librdkafka by which partitions are read, before those of the operator.
+pub const READER_PROPERTIES: [(&str, &str); 8] = [
+    // librdkafka wants a name although no group is joined.
+    ("group.id", "tallyboard-reader"),
+    ("enable.auto.commit", "false"),
+    ("isolation.level", "read_committed"),
+    ("enable.partition.eof", "true"),
+    // An offset that is gone is an error, never silently another one.
+    ("auto.offset.reset", "error"),
+    ("fetch.wait.max.ms", "100"),
+    ("fetch.queue.backoff.ms", "20"),
+    // Per client, not per partition: bounds the memory of what is fetched ahead.
+    ("queued.max.messages.kbytes", "65536"),
+];
 
 pub(super) struct KafkaReader {
-    consumer: BaseConsumer<Events>,
+    fetched: FetchedQueue<Events>,
     topic: String,
     /// An error that came behind records; those are handed out first.
     pending: Option<JournalError>,
 }
+
+/// [`SIMULATION_HEADER`] as C writes it.
+const SIMULATION_HEADER_C: &CStr = c"tallyboard-simulation";
 
 /// What librdkafka tells besides records.
 struct Events;
@@ -42,36 +64,26 @@ impl KafkaReader {
         topic: &str,
         starts: &BTreeMap<u32, u64>,
     ) -> Result<Self, JournalError> {
-        let config = settings.client(&[
-            // librdkafka wants a name although no group is joined.
-            ("group.id", "tallyboard-reader"),
-            ("enable.auto.commit", "false"),
-            ("isolation.level", "read_committed"),
-            ("enable.partition.eof", "true"),
-            // An offset that is gone is an error, never silently another one.
-            ("auto.offset.reset", "error"),
-            ("fetch.wait.max.ms", "100"),
-            ("fetch.queue.backoff.ms", "20"),
-            // Per client, not per partition: bounds the memory of what is fetched ahead.
-            ("queued.max.messages.kbytes", "65536"),
-        ]);
+        let config = settings.client(&READER_PROPERTIES);
         let consumer: BaseConsumer<Events> =
             config.create_with_context(Events).map_err(|error| setup(&error))?;
+        // Before the partitions are assigned, so that nothing goes the other way.
+        let fetched = FetchedQueue::new(consumer, topic, starts.keys().map(|partition| signed(*partition)));
         let mut places = TopicPartitionList::with_capacity(starts.len());
         for (partition, offset) in starts {
             let offset = Offset::Offset(i64::try_from(*offset).expect("offsets are 63 bits"));
             places.add_partition_offset(topic, signed(*partition), offset).map_err(|error| setup(&error))?;
         }
-        consumer.assign(&places).map_err(|error| setup(&error))?;
-        Ok(Self { consumer, topic: topic.to_owned(), pending: None })
+        fetched.assign(&places).map_err(|error| setup(&error))?;
+        Ok(Self { fetched, topic: topic.to_owned(), pending: None })
     }
 
     /// The partition whose position lies outside of what the broker has: the error doesn't name it.
     fn out_of_range(&self) -> Option<(u32, u64)> {
-        let assigned = self.consumer.assignment().ok()?;
+        let assigned = self.fetched.assignment().ok()?;
         assigned.elements().into_iter().find_map(|element| {
             let asked = element.offset().to_raw()?;
-            let marks = self.consumer.fetch_watermarks(&self.topic, element.partition(), ASK_TIMEOUT).ok()?;
+            let marks = self.fetched.fetch_watermarks(&self.topic, element.partition(), ASK_TIMEOUT).ok()?;
             let outside = asked < marks.0 || asked > marks.1;
             outside.then(|| (unsigned(element.partition()), u64::try_from(asked).unwrap_or(0)))
         })
@@ -89,18 +101,16 @@ impl KafkaReader {
     }
 }
 
-fn push(batch: &mut Batch, message: &BorrowedMessage<'_>) {
-    let simulated =
-        message.headers().is_some_and(|headers| headers.iter().any(|header| header.key == SIMULATION_HEADER));
+fn push(batch: &mut Batch, message: &Fetched<'_>) {
     batch.push(&ReadRecord {
         position: Position {
             partition: unsigned(message.partition()),
             offset: u64::try_from(message.offset()).expect("a record that was read has an offset"),
         },
-        timestamp_ms: message.timestamp().to_millis(),
-        simulated,
-        key: message.key().unwrap_or_default(),
-        value: message.payload().unwrap_or_default(),
+        timestamp_ms: message.timestamp_ms(),
+        simulated: message.has_header(SIMULATION_HEADER_C),
+        key: message.key(),
+        value: message.value(),
     });
 }
 
@@ -110,32 +120,50 @@ impl Reader for KafkaReader {
         if let Some(error) = self.pending.take() {
             return Err(error);
         }
+        // The log and the state of connections; messages have a queue of their own.
+        if let Some(Err(error)) = self.fetched.poll(Duration::ZERO) {
+            return Err(self.failed(&error));
+        }
         let deadline = Instant::now() + wait;
-        while !batch.is_full() {
+        let mut failure = None;
+        while !batch.is_full() && failure.is_none() {
             // With something in hand only what is there already is added.
             let patience = if batch.is_empty() {
                 deadline.saturating_duration_since(Instant::now())
             } else {
                 Duration::ZERO
             };
-            match self.consumer.poll(patience) {
-                Some(Ok(message)) => push(batch, &message),
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    batch.ends.insert(unsigned(partition));
+            let taken = self.fetched.take(patience, |message| match message {
+                Ok(message) => push(batch, &message),
+                Err((RDKafkaErrorCode::PartitionEOF, end)) => {
+                    batch.ends.insert(unsigned(end.partition()));
                 }
-                Some(Err(error)) => {
-                    let error = self.failed(&error);
-                    if batch.is_empty() {
-                        return Err(error);
-                    }
-                    self.pending = Some(error);
-                    return Ok(());
+                Err((error, _)) => {
+                    failure.get_or_insert(KafkaError::MessageConsumption(error));
                 }
-                // `poll` also returns early when it served an event.
-                None if batch.is_empty() && Instant::now() < deadline => {}
-                None => return Ok(()),
+            });
+            // The news that a partition has ended isn't what is waited for.
+            let waits = batch.is_empty() && Instant::now() < deadline;
+            if taken == 0 && !waits {
+                break;
             }
         }
+        let failure = failure.map(|error| self.failed(&error));
+        match failure {
+            Some(error) if batch.is_empty() => return Err(error),
+            failure => self.pending = failure,
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::SIMULATION_HEADER;
+
+    #[test]
+    fn both_names_of_the_simulation_header_are_the_same() {
+        assert_eq!(SIMULATION_HEADER_C.to_str(), Ok(SIMULATION_HEADER));
     }
 }
