@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "xtask is a program that talks to its user")]
 
+mod bench;
 mod chaos;
 mod ci;
 mod dashboard;
@@ -57,6 +58,11 @@ enum Chore {
     Build,
     /// Start `cargo xtask run` on a free port, see the results move, stop it with Ctrl-C
     Smoke,
+    /// Measure, beside Spark and a bare Kafka client, and write docs/benchmarks.md; nothing else should run meanwhile
+    Bench {
+        /// Only these; all by default
+        names: Vec<String>,
+    },
     /// Keep an Apache Kafka broker with temporary data running until Ctrl-C
     Kafka {
         /// The port of 127.0.0.1 to listen on
@@ -94,6 +100,7 @@ fn perform(chore: Chore) -> Result<()> {
         Chore::Setup => setup::for_tests(&workspace).map(drop),
         Chore::Build => run::build(&workspace).map(drop),
         Chore::Smoke => smoke::smoke(),
+        Chore::Bench { names } => bench::bench(&workspace, &names),
         Chore::Kafka { port } => kafka::keep_running(&workspace, port),
         Chore::Chaos(plan) => chaos::chaos(&workspace, &plan),
     }

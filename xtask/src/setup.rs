@@ -7,6 +7,7 @@ mod apt;
 mod browser;
 mod npm;
 mod prerequisites;
+pub(crate) mod spark;
 mod tools;
 pub(crate) mod wasm;
 

@@ -82,6 +82,14 @@ pub(crate) const MAVEN: Prerequisite = Prerequisite {
     packages: Packages { apt: "maven", dnf: "maven", brew: "maven" },
 };
 
+pub(crate) const PYTHON: Prerequisite = Prerequisite {
+    name: "Python 3 with venv",
+    purpose: "the benchmarks compare with Apache Spark, which comes as a Python package",
+    programs: &["python3"],
+    at_least: Some(("--version", 3)),
+    packages: Packages { apt: "python3-venv", dnf: "python3", brew: "python3" },
+};
+
 #[derive(Clone, Copy)]
 enum PackageManager {
     Apt,
