@@ -92,7 +92,7 @@ pub struct Serve {
     /// Pages of this origin may connect, besides our own; may be repeated.
     #[arg(long, env = "TALLYBOARD_ALLOWED_ORIGIN", value_delimiter = ',', value_name = "https://HOST")]
     pub allowed_origin: Vec<String>,
-    /// At most so often are tallies told and results published.
+    /// At most so often are results published; tallies are told four times as often.
     #[arg(long, env = "TALLYBOARD_PUBLISH_INTERVAL", default_value = "100ms", value_parser = duration)]
     pub publish_interval: Duration,
     /// At most so often is the count of each partition checkpointed in the data directory, so that a restart goes on
