@@ -174,3 +174,24 @@ fn publishers_that_die_or_come_back_from_the_dead_number_every_version_once() {
     zombie.signal("CONT");
     night.ends_well(&mut sender, &mut viewers, RECORDS);
 }
+
+#[test]
+fn a_counter_whose_name_is_somebody_elses_goes_on_under_another() {
+    const RECORDS: u64 = 10_000;
+    let night = Night::new();
+    let mut first = night.start("counter-1", "counter");
+    let _publisher = night.start("publisher", "publisher");
+    let mut viewers = [night.start("viewer", "viewer")];
+    first.wait_for("a share", |first| first.log().contains("counting partitions"));
+    // As a copied data directory would: the broker fences whoever had the name before.
+    let copy = night.directory.path().join("counter-2");
+    std::fs::create_dir_all(&copy).unwrap();
+    std::fs::copy(night.directory.path().join("counter-1/instance-id"), copy.join("instance-id")).unwrap();
+    let mut second = night.start("counter-2", "counter");
+    first.wait_for("the loss of the name", |first| first.log().contains("joining it anew"));
+    let mut sender = night.send(RECORDS, "2000/s");
+    night.ends_well(&mut sender, &mut viewers, RECORDS);
+    for counter in [&mut first, &mut second] {
+        assert!(counter.stop().success(), "{}", counter.log());
+    }
+}

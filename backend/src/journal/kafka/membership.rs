@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,6 +22,7 @@ pub(super) struct KafkaMembership {
     consumer: BaseConsumer<Assignment>,
     topic: String,
     told: Option<BTreeSet<u32>>,
+    losses: Arc<AtomicU32>,
 }
 
 /// The partitions that the group has given us; `None` before the first assignment.
@@ -56,8 +60,21 @@ fn numbers(partitions: &TopicPartitionList) -> impl Iterator<Item = u32> {
 }
 
 impl KafkaMembership {
-    pub(super) fn new(settings: &KafkaSettings, group: &str, topic: &str) -> Result<Self, JournalError> {
-        let instance = format!("{group}-{}", settings.instance_id);
+    /// `losses` counts how often our name turned out to be somebody else's.
+    ///
+    /// A copied data directory is a reason for that. A coordinator that is cut off in the middle of a join is another:
+    /// then the somebody is our own second attempt. Either way a new name ends the dispute.
+    pub(super) fn new(
+        settings: &KafkaSettings,
+        group: &str,
+        topic: &str,
+        losses: &Arc<AtomicU32>,
+    ) -> Result<Self, JournalError> {
+        let mut instance = format!("{group}-{}", settings.instance_id);
+        let lost = losses.load(Ordering::Relaxed);
+        if lost > 0 {
+            instance += &format!("-{}-{lost}", std::process::id());
+        }
         let config = settings.client(&[
             ("group.id", group),
             // A process that comes back under its name gets its partitions without waiting for the time-out.
@@ -75,7 +92,7 @@ impl KafkaMembership {
         let consumer: BaseConsumer<Assignment> =
             config.create_with_context(Assignment::default()).map_err(|error| setup(&error))?;
         consumer.subscribe(&[topic]).map_err(|error| setup(&error))?;
-        Ok(Self { consumer, topic: topic.to_owned(), told: None })
+        Ok(Self { consumer, topic: topic.to_owned(), told: None, losses: Arc::clone(losses) })
     }
 }
 
@@ -87,7 +104,10 @@ impl Membership for KafkaMembership {
             if let Some(Err(error)) = self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
                 return Err(match error {
                     // Our name is somebody else's now; this client is of no use any more.
-                    KafkaError::MessageConsumptionFatal(_) => JournalError::Fenced(error.to_string()),
+                    KafkaError::MessageConsumptionFatal(_) => {
+                        self.losses.fetch_add(1, Ordering::Relaxed);
+                        JournalError::Fenced(error.to_string())
+                    }
                     _ => unavailable(&error),
                 });
             }

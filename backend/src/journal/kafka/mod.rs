@@ -10,7 +10,12 @@ mod membership;
 mod reader;
 mod topics;
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig,
@@ -46,6 +51,8 @@ pub struct KafkaJournal {
     producer: KafkaProducer,
     /// Asks for offsets.
     inquirer: BaseConsumer,
+    /// How often our name in a group was somebody else's.
+    name_losses: Arc<AtomicU32>,
 }
 
 impl KafkaJournal {
@@ -59,7 +66,7 @@ impl KafkaJournal {
             .client(&[("group.id", "tallyboard-inquirer")])
             .create()
             .map_err(|error| setup(&error))?;
-        Ok(Self { settings, producer, inquirer })
+        Ok(Self { settings, producer, inquirer, name_losses: Arc::default() })
     }
 
     fn partitions(&self, topic: &str) -> Result<u32, JournalError> {
@@ -137,6 +144,6 @@ impl Journal for KafkaJournal {
     }
 
     fn join(&self, group: &str, topic: &str) -> Result<Box<dyn Membership>, JournalError> {
-        Ok(Box::new(KafkaMembership::new(&self.settings, group, topic)?))
+        Ok(Box::new(KafkaMembership::new(&self.settings, group, topic, &self.name_losses)?))
     }
 }

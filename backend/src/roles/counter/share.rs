@@ -43,6 +43,12 @@ impl Shell for Sharer {
                 tracing::warn!(%error, "the counters' group can't be reached");
                 return Ok(Pace::Rest(RETRY_REST));
             }
+            Err(JournalError::Fenced(by)) => {
+                // What we count meanwhile may be counted by another too: that does no harm.
+                tracing::warn!(by, "the counters' group goes on without us; joining it anew");
+                self.membership = None;
+                return Ok(Pace::Rest(RETRY_REST));
+            }
             Err(error) => return Err(error),
         }
         self.report();
