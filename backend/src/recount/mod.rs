@@ -6,7 +6,9 @@
 //!
 //! The count tells a voter's votes apart within a partition. The recount looks over all of them: a voter who was
 //! counted in two partitions was counted twice, and is a finding like a wrong sum. That takes 12 bytes of memory for
-//! each counted vote, besides the voters' sets of the partitions that are being folded, one for each thread.
+//! each counted vote, besides the voters' sets of the partitions that are being folded, one for each thread. Without a
+//! definition each partition numbers contests as they come, so there the look finds voters of the same contest only
+//! where its number is the same.
 
 mod across;
 mod compare;
