@@ -197,17 +197,21 @@ impl Batch {
     /// A batch isn't filled beyond so many records.
     const RECORDS_MAX: usize = 8192;
 
-    fn clear(&mut self) {
+    /// Empties the batch: the first thing that [`Reader::next`] does.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();
         self.ends.clear();
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether [`Reader::next`] is to stop filling.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
         self.bytes.len() >= Self::BYTES_MAX || self.records.len() >= Self::RECORDS_MAX
     }
 
-    fn push(&mut self, record: &ReadRecord<'_>) {
+    /// Adds a record; those of one partition come in the order of their offsets.
+    pub fn push(&mut self, record: &ReadRecord<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(record.key);
         let key_end = self.bytes.len();
@@ -220,6 +224,11 @@ impl Batch {
             key_end,
             end: self.bytes.len(),
         });
+    }
+
+    /// Takes note that the end of a partition, as it is now, lies behind these records.
+    pub fn mark_end(&mut self, partition: u32) {
+        self.ends.insert(partition);
     }
 
     /// Whether the end of a partition, as it was then, lies behind these records.

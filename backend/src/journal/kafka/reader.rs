@@ -136,7 +136,7 @@ impl Reader for KafkaReader {
             let taken = self.fetched.take(patience, |message| match message {
                 Ok(message) => push(batch, &message),
                 Err((RDKafkaErrorCode::PartitionEOF, end)) => {
-                    batch.ends.insert(unsigned(end.partition()));
+                    batch.mark_end(unsigned(end.partition()));
                 }
                 Err((error, _)) => {
                     failure.get_or_insert(KafkaError::MessageConsumption(error));
