@@ -14,6 +14,8 @@
 
 mod journal;
 mod pipeline;
+#[path = "../promises/mod.rs"]
+mod promises;
 mod recount;
 mod replay;
 mod scale_out;

@@ -3,17 +3,12 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tallyboard::journal::{
-    Journal, Topics,
+    Topics,
     embedded::EmbeddedJournal,
     kafka::{KafkaJournal, KafkaSettings},
 };
 
-/// A journal and topics that nobody else uses.
-pub(crate) struct TestJournal {
-    pub(crate) journal: Box<dyn Journal>,
-    pub(crate) topics: Topics,
-    _directory: Option<tempfile::TempDir>,
-}
+use crate::promises::TestJournal;
 
 /// A prefix that no other test and no other run uses.
 pub(crate) fn fresh_prefix() -> String {
