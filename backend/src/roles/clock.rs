@@ -1,6 +1,6 @@
 //! Time as the roles see it, so that a simulation can set it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tallyboard_shared::Timestamp;
 
@@ -11,6 +11,12 @@ pub trait Clock: Send + Sync {
 
     /// Milliseconds since some moment, for pacing. They only grow.
     fn elapsed_ms(&self) -> i64;
+
+    /// How long to wait for another thread of this process that is given `wait`: in a simulation there is only one,
+    /// and nobody else moves meanwhile.
+    fn patience(&self, wait: Duration) -> Duration {
+        wait
+    }
 }
 
 /// The clock of the machine.

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     checkpoint::{Checkpoints, Step},
     journal::JournalError,
-    roles::{Pace, RETRY_REST, Shell},
+    roles::{Clock, Pace, RETRY_REST, Shell},
 };
 
 /// So many bytes of fingerprints wait for the disk, of more than a million voters. Beyond it checkpoints are given up
@@ -93,6 +93,7 @@ impl Waiting {
 /// Stores steps, and tries again where the disk doesn't take them.
 pub(super) struct Checkpointer {
     pub(super) checkpoints: Arc<Checkpoints>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) queue: Arc<StepQueue>,
     /// Whether the disk refused the step before: said once.
     pub(super) refused: bool,
@@ -100,7 +101,7 @@ pub(super) struct Checkpointer {
 
 impl Shell for Checkpointer {
     fn step(&mut self) -> Result<Pace, JournalError> {
-        let Some(step) = self.queue.next(WAIT) else {
+        let Some(step) = self.queue.next(self.clock.patience(WAIT)) else {
             return Ok(Pace::Go);
         };
         match self.checkpoints.store(&step) {

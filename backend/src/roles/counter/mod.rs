@@ -91,12 +91,16 @@ pub fn shells(
     let teller = Teller {
         journal: Arc::clone(journal),
         settings: Arc::clone(&settings),
+        clock: Arc::clone(clock),
         outbox,
         checkpoints: Arc::clone(&queue),
     };
     shells.push(("telling", Box::new(teller)));
     if let Some(checkpoints) = settings.checkpoints.clone() {
-        shells.push(("checkpoints", Box::new(Checkpointer { checkpoints, queue, refused: false })));
+        shells.push((
+            "checkpoints",
+            Box::new(Checkpointer { checkpoints, clock: Arc::clone(clock), queue, refused: false }),
+        ));
     }
     let sharer = Sharer {
         journal: Arc::clone(journal),

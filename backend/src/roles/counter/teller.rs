@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     journal::{Journal, JournalError, NewRecord},
-    roles::{Pace, RETRY_REST, Shell},
+    roles::{Clock, Pace, RETRY_REST, Shell},
 };
 
 /// How long to wait for something to tell in one step.
@@ -22,13 +22,14 @@ const WAIT: Duration = Duration::from_millis(100);
 pub(super) struct Teller {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) settings: Arc<CounterSettings>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) checkpoints: Arc<StepQueue>,
 }
 
 impl Shell for Teller {
     fn step(&mut self) -> Result<Pace, JournalError> {
-        let mut waiting = self.outbox.take_all(WAIT);
+        let mut waiting = self.outbox.take_all(self.clock.patience(WAIT));
         match self.tell(&mut waiting) {
             Ok(()) => Ok(Pace::Go),
             Err(error) if error.is_transient() => {
