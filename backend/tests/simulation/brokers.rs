@@ -1,0 +1,783 @@
+//! The brokers of the simulated journal: logs, groups and exclusive names in memory, and everything that can go wrong
+//! with them. One thread, one source of chance: the same calls in the same order have the same outcome.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
+use tallyboard::journal::{Cleanup, JournalError, NewRecord, Position};
+
+use crate::{ballots::EPOCH_MS, trace::Trace};
+
+/// Java's seed of murmur2.
+const MURMUR2_SEED: u32 = 0x9747_b28c;
+
+/// A member that wasn't heard of for so long loses its partitions.
+const SESSION_TIMEOUT_MS: i64 = 6_000;
+
+/// A transaction that is left open for so long is ended by the brokers.
+const TRANSACTION_TIMEOUT_MS: i64 = 10_000;
+
+/// How likely each fault of a single call is, in thousandths.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Weather {
+    /// A call fails and did nothing.
+    pub(crate) refused: u32,
+    /// An append is durable and says that it failed.
+    pub(crate) lost_acknowledgement: u32,
+    /// Only some records of a failed append are durable.
+    pub(crate) torn: u32,
+    /// A failed append becomes durable later, behind newer ones.
+    pub(crate) delayed: u32,
+    /// Records of an append arrive twice.
+    pub(crate) doubled: u32,
+    /// A transaction is aborted.
+    pub(crate) aborted: u32,
+    /// A transaction is left open after an error, and ends one way or the other later.
+    pub(crate) hanging: u32,
+    /// A read brings nothing, or less than there is.
+    pub(crate) slow: u32,
+    /// Partitions are shared out anew although nobody came or went.
+    pub(crate) rebalance: u32,
+    /// A member isn't told yet that its share has changed.
+    pub(crate) late_news: u32,
+    /// Old records of compacted topics are removed.
+    pub(crate) compaction: u32,
+}
+
+/// Whether offsets and memberships look like Kafka's or like the embedded journal's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    /// Transactions leave markers, a failed transaction spoils its appender, compaction keeps the first offset.
+    Kafka,
+    /// Nothing of that.
+    Embedded,
+}
+
+/// One start of a process; a restart is another one.
+pub(crate) type ProcessId = u32;
+
+/// The brokers, shared by all processes.
+#[derive(Clone)]
+pub(crate) struct Brokers(Arc<Mutex<State>>);
+
+impl Brokers {
+    pub(crate) fn new(seed: u64, likeness: Likeness, trace: Trace) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            trace,
+            now_ms: 0,
+            weather: Weather::default(),
+            likeness,
+            topics: BTreeMap::new(),
+            names: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            members: 0,
+            delayed: Vec::new(),
+            lines: BTreeMap::new(),
+            faults: Faults::new(),
+        })))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A failed check has panicked with the lock; the report still wants the events.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything that the brokers know.
+pub(crate) struct State {
+    pub(crate) rng: Xoshiro256PlusPlus,
+    pub(crate) trace: Trace,
+    pub(crate) now_ms: i64,
+    pub(crate) weather: Weather,
+    pub(crate) likeness: Likeness,
+    pub(crate) topics: BTreeMap<String, Topic>,
+    names: BTreeMap<String, Holder>,
+    groups: BTreeMap<String, Group>,
+    members: u64,
+    delayed: Vec<Delayed>,
+    lines: BTreeMap<ProcessId, Line>,
+    pub(crate) faults: Faults,
+}
+
+/// How many faults there were, by kind.
+pub(crate) type Faults = BTreeMap<&'static str, u64>;
+
+/// Every kind of fault: a run of many seeds that misses one isn't worth much.
+pub(crate) const FAULTS: [&str; 18] = [
+    "death",
+    "death in an append",
+    "death in a transaction",
+    "cut off",
+    "refused",
+    "no acknowledgement",
+    "torn",
+    "delayed",
+    "doubled",
+    "fenced",
+    "aborted",
+    "hanging",
+    "slow",
+    "rebalance",
+    "session lost",
+    "compaction",
+    "full disk",
+    "disk failure",
+];
+
+/// The connection of one process.
+#[derive(Default)]
+struct Line {
+    dead: bool,
+    /// The process dies in the call after so many more.
+    dies_in: Option<u32>,
+    /// Nothing gets through until then.
+    cut_until_ms: i64,
+    /// Appends fail until the process is started anew: its journal's disk is full.
+    full: bool,
+}
+
+/// A topic.
+pub(crate) struct Topic {
+    pub(crate) cleanup: Cleanup,
+    pub(crate) partitions: Vec<Log>,
+    round_robin: u32,
+}
+
+/// A partition; nothing is ever forgotten here, so that checks see what readers no longer do.
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Entry>,
+    /// What lies below was deleted.
+    pub(crate) start: u64,
+}
+
+/// One offset.
+pub(crate) struct Entry {
+    pub(crate) timestamp_ms: Option<i64>,
+    pub(crate) record: NewRecord,
+    pub(crate) state: EntryState,
+    /// Removed by compaction.
+    pub(crate) compacted: bool,
+}
+
+/// Whether readers see a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryState {
+    Committed,
+    /// Part of a transaction that hasn't ended: readers stop in front of it.
+    Open,
+    Aborted,
+    /// The end of a transaction.
+    Marker,
+}
+
+#[derive(Default)]
+struct Holder {
+    epoch: u64,
+    open: Option<Transaction>,
+}
+
+struct Transaction {
+    places: Vec<(String, Position)>,
+    /// Committing was begun: it ends so, whatever happens.
+    prepared: bool,
+    since_ms: i64,
+}
+
+struct Group {
+    topic: String,
+    members: BTreeMap<u64, Member>,
+    rebalance_at_ms: Option<i64>,
+}
+
+struct Member {
+    process: ProcessId,
+    ours: BTreeSet<u32>,
+    told: Option<BTreeSet<u32>>,
+    heard_ms: i64,
+    /// Its session ran out; it joins again when it is heard of.
+    lost: bool,
+}
+
+struct Delayed {
+    due_ms: i64,
+    topic: String,
+    records: Vec<NewRecord>,
+}
+
+impl Log {
+    pub(crate) fn end(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Readers see nothing from here on: the first record of an open transaction, or the end.
+    pub(crate) fn stable_end(&self) -> u64 {
+        let open = self.entries.iter().position(|entry| entry.state == EntryState::Open);
+        open.unwrap_or(self.entries.len()) as u64
+    }
+
+    /// The records that readers see or saw before compaction.
+    pub(crate) fn committed(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        (0..).zip(&self.entries).filter(|(_, entry)| entry.state == EntryState::Committed)
+    }
+}
+
+impl Topic {
+    fn partition_of(&mut self, key: Option<&[u8]>) -> u32 {
+        let count = u32::try_from(self.partitions.len()).expect("partitions are few");
+        if let Some(key) = key {
+            (murmur2::murmur2(key, MURMUR2_SEED) & 0x7fff_ffff) % count
+        } else {
+            self.round_robin = (self.round_robin + 1) % count;
+            self.round_robin
+        }
+    }
+}
+
+fn unavailable(why: &str) -> JournalError {
+    JournalError::Unavailable(why.to_owned())
+}
+
+/// What a process that has died is told; not transient, so that its shells end.
+fn dead() -> JournalError {
+    JournalError::Setup("this process has died".to_owned())
+}
+
+impl State {
+    /// Takes note of a fault.
+    pub(crate) fn fault(&mut self, kind: &'static str) {
+        *self.faults.entry(kind).or_default() += 1;
+    }
+
+    pub(crate) fn event(&mut self, what: fmt::Arguments<'_>) {
+        self.trace.event(self.now_ms, what);
+    }
+
+    /// Whether something with so many thousandths happens now.
+    pub(crate) fn happens(&mut self, thousandths: u32) -> bool {
+        thousandths > 0 && self.rng.random_ratio(thousandths.min(1000), 1000)
+    }
+
+    /// Lets time pass, and what was due with it.
+    pub(crate) fn pass(&mut self, ms: i64) {
+        self.now_ms += ms;
+        let now_ms = self.now_ms;
+        if self.delayed.iter().any(|delayed| delayed.due_ms <= now_ms) {
+            let all = std::mem::take(&mut self.delayed);
+            let (due, later) = all.into_iter().partition(|delayed| delayed.due_ms <= now_ms);
+            self.delayed = later;
+            self.deliver(due);
+        }
+        self.end_old_transactions();
+        self.watch_sessions();
+        if self.happens(self.weather.compaction) {
+            self.compact();
+        }
+    }
+
+    fn deliver(&mut self, delayed: Vec<Delayed>) {
+        for delayed in delayed {
+            self.event(format_args!("{} delayed records of {}", delayed.records.len(), delayed.topic));
+            self.push_all(&delayed.topic, delayed.records);
+        }
+    }
+
+    /// Ends every fault of the brokers, as at the end of a night.
+    pub(crate) fn heal(&mut self) {
+        self.weather = Weather::default();
+        let delayed = std::mem::take(&mut self.delayed);
+        self.deliver(delayed);
+        for line in self.lines.values_mut() {
+            line.cut_until_ms = 0;
+            line.dies_in = None;
+        }
+        self.event(format_args!("healed"));
+    }
+
+    // --- Processes -------------------------------------------------------------------------------------------------
+
+    pub(crate) fn connect(&mut self, process: ProcessId) {
+        self.lines.insert(process, Line::default());
+    }
+
+    pub(crate) fn is_dead(&self, process: ProcessId) -> bool {
+        self.lines.get(&process).is_none_or(|line| line.dead)
+    }
+
+    pub(crate) fn is_full(&self, process: ProcessId) -> bool {
+        self.lines.get(&process).is_some_and(|line| line.full)
+    }
+
+    /// The process dies at once: nothing that it does has an effect from now on.
+    pub(crate) fn kill(&mut self, process: ProcessId) {
+        self.event(format_args!("process {process} dies"));
+        self.fault("death");
+        self.line(process).dead = true;
+    }
+
+    /// The process dies in one of its next calls.
+    pub(crate) fn doom(&mut self, process: ProcessId, calls: u32) {
+        self.line(process).dies_in = Some(calls);
+    }
+
+    pub(crate) fn cut_off(&mut self, process: ProcessId, ms: i64) {
+        self.fault("cut off");
+        self.event(format_args!("process {process} is cut off for {ms} ms"));
+        let until_ms = self.now_ms + ms;
+        self.line(process).cut_until_ms = until_ms;
+    }
+
+    pub(crate) fn fill_disk(&mut self, process: ProcessId) {
+        self.event(format_args!("the journal's disk of process {process} is full"));
+        self.line(process).full = true;
+    }
+
+    fn line(&mut self, process: ProcessId) -> &mut Line {
+        self.lines.get_mut(&process).expect("a process connects before it calls")
+    }
+
+    /// Whether the process dies in this call.
+    fn dies_now(&mut self, process: ProcessId) -> bool {
+        let line = self.line(process);
+        match &mut line.dies_in {
+            Some(0) => {
+                self.kill(process);
+                true
+            }
+            Some(calls) => {
+                *calls -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Another side effect of a process is about to happen, on its disk: whether it still lives to see it.
+    pub(crate) fn survives(&mut self, process: ProcessId) -> bool {
+        !self.is_dead(process) && !self.dies_now(process)
+    }
+
+    /// Whether a call gets through.
+    pub(crate) fn reach(&mut self, process: ProcessId) -> Result<(), JournalError> {
+        if !self.survives(process) {
+            return Err(dead());
+        }
+        self.reach_alive(process)
+    }
+
+    fn reach_alive(&mut self, process: ProcessId) -> Result<(), JournalError> {
+        if self.line(process).cut_until_ms > self.now_ms {
+            // Whoever tries again and again sees the end of it.
+            self.pass(10);
+            return Err(unavailable("cut off"));
+        }
+        if self.happens(self.weather.refused) {
+            self.fault("refused");
+            self.pass(1);
+            return Err(unavailable("refused"));
+        }
+        Ok(())
+    }
+
+    fn check_disk(&mut self, process: ProcessId) -> Result<(), JournalError> {
+        if !self.line(process).full {
+            return Ok(());
+        }
+        self.fault("full disk");
+        Err(JournalError::Storage { path: "simulated".into(), why: "no space left".into() })
+    }
+
+    // --- Logs ------------------------------------------------------------------------------------------------------
+
+    pub(crate) fn topic(&self, name: &str) -> Result<&Topic, JournalError> {
+        self.topics
+            .get(name)
+            .ok_or_else(|| JournalError::Unfit { topic: name.to_owned(), why: "it doesn't exist".into() })
+    }
+
+    pub(crate) fn make_topic(&mut self, name: &str, partitions: u32, cleanup: Cleanup) {
+        let partitions = (0..partitions).map(|_| Log::default()).collect();
+        self.topics.insert(name.to_owned(), Topic { cleanup, partitions, round_robin: 0 });
+    }
+
+    fn push(&mut self, topic: &str, record: NewRecord, state: EntryState) -> Position {
+        let likeness = self.likeness;
+        let timestamp_ms = Some(EPOCH_MS + self.now_ms);
+        let topic = self.topics.get_mut(topic).expect("asked for before");
+        let partition = topic.partition_of(record.key.as_deref());
+        let log = &mut topic.partitions[partition as usize];
+        if likeness == Likeness::Embedded && topic.cleanup == Cleanup::Compact {
+            let older = log.entries.iter_mut().rev().find(|entry| entry.record.key == record.key);
+            older.into_iter().for_each(|entry| entry.compacted = true);
+        }
+        let offset = log.end();
+        log.entries.push(Entry { timestamp_ms, record, state, compacted: false });
+        Position { partition, offset }
+    }
+
+    fn push_all(&mut self, topic: &str, records: Vec<NewRecord>) -> Vec<Position> {
+        records.into_iter().map(|record| self.push(topic, record, EntryState::Committed)).collect()
+    }
+
+    pub(crate) fn append(
+        &mut self,
+        process: ProcessId,
+        topic: &str,
+        records: Vec<NewRecord>,
+    ) -> Result<Vec<Position>, JournalError> {
+        self.topic(topic)?;
+        if self.is_dead(process) {
+            return Err(dead());
+        }
+        if self.dies_now(process) {
+            self.fault("death in an append");
+            self.fail(topic, records);
+            return Err(dead());
+        }
+        self.check_disk(process)?;
+        self.reach_alive(process)?;
+        let weather = self.weather;
+        if self.happens(weather.lost_acknowledgement) {
+            self.event(format_args!(
+                "process {process} appends {} to {topic}, unacknowledged",
+                records.len()
+            ));
+            self.fault("no acknowledgement");
+            self.push_all(topic, records);
+            return Err(unavailable("no acknowledgement"));
+        }
+        if self.happens(weather.torn + weather.delayed) {
+            self.fail(topic, records);
+            return Err(unavailable("no acknowledgement"));
+        }
+        let doubled = self.happens(weather.doubled).then(|| records.clone());
+        let places = self.push_all(topic, records);
+        self.event(format_args!("process {process} appends {places:?} to {topic}"));
+        if let Some(doubled) = doubled {
+            self.fault("doubled");
+            self.event(format_args!("and once more"));
+            self.push_all(topic, doubled);
+        }
+        Ok(places)
+    }
+
+    /// An append whose sender never learns what became of it: any of the records may be there, now or later.
+    fn fail(&mut self, topic: &str, records: Vec<NewRecord>) {
+        let (mut now, mut later) = (Vec::new(), Vec::new());
+        let kept = self.rng.random_range(0..=records.len());
+        let late = self.happens(self.weather.delayed);
+        for record in records.into_iter().take(kept) {
+            if late { &mut later } else { &mut now }.push(record);
+        }
+        self.fault(if later.is_empty() { "torn" } else { "delayed" });
+        self.event(format_args!("an append to {topic} fails: {} now, {} later", now.len(), later.len()));
+        self.push_all(topic, now);
+        if !later.is_empty() {
+            let due_ms = self.now_ms + self.rng.random_range(1..20_000);
+            self.delayed.push(Delayed { due_ms, topic: topic.to_owned(), records: later });
+        }
+    }
+
+    /// Removes older records of keys from compacted topics, up to somewhere.
+    fn compact(&mut self) {
+        for topic in self.topics.values_mut().filter(|topic| topic.cleanup == Cleanup::Compact) {
+            for log in &mut topic.partitions {
+                let stable = log.stable_end();
+                let clean = usize::try_from(self.rng.random_range(0..=stable)).expect("logs are short");
+                let mut seen = BTreeSet::new();
+                for entry in log.entries[..clean].iter_mut().rev() {
+                    if entry.state == EntryState::Committed && !seen.insert(entry.record.key.clone()) {
+                        entry.compacted = true;
+                    }
+                }
+            }
+        }
+        self.fault("compaction");
+        self.event(format_args!("compaction"));
+    }
+
+    // --- Exclusive names -------------------------------------------------------------------------------------------
+
+    pub(crate) fn take_name(&mut self, process: ProcessId, name: &str) -> Result<u64, JournalError> {
+        self.reach(process)?;
+        let holder = self.names.entry(name.to_owned()).or_default();
+        holder.epoch += 1;
+        let (epoch, open) = (holder.epoch, holder.open.take());
+        self.event(format_args!("process {process} takes {name}, epoch {epoch}"));
+        if let Some(open) = open {
+            self.end_transaction(&open);
+        }
+        Ok(epoch)
+    }
+
+    pub(crate) fn append_all(
+        &mut self,
+        process: ProcessId,
+        (name, epoch): (&str, u64),
+        records: Vec<(String, NewRecord)>,
+    ) -> Result<(), JournalError> {
+        for (topic, _) in &records {
+            self.topic(topic)?;
+        }
+        if self.is_dead(process) {
+            return Err(dead());
+        }
+        let dies = self.dies_now(process);
+        if !dies {
+            self.check_disk(process)?;
+            self.reach_alive(process)?;
+        }
+        if self.names.get(name).is_none_or(|holder| holder.epoch != epoch) {
+            self.fault("fenced");
+            self.event(format_args!("process {process} is fenced from {name}"));
+            return if dies { Err(dead()) } else { Err(JournalError::Fenced(name.to_owned())) };
+        }
+        let ending = self.ending(dies);
+        match ending {
+            _ if dies => self.fault("death in a transaction"),
+            Ending::Committed | Ending::Nothing => {}
+            Ending::LostAcknowledgement => self.fault("no acknowledgement"),
+            Ending::Aborted => self.fault("aborted"),
+            Ending::Hanging | Ending::Prepared => self.fault("hanging"),
+        }
+        self.event(format_args!("process {process} appends {} as {name}: {ending:?}", records.len()));
+        self.transact(name, records, ending);
+        match ending {
+            _ if dies => Err(dead()),
+            Ending::Committed => Ok(()),
+            _ => Err(unavailable("the transaction's end is unknown")),
+        }
+    }
+
+    fn ending(&mut self, dies: bool) -> Ending {
+        let weather = self.weather;
+        let kafka = self.likeness == Likeness::Kafka;
+        let hanging = if self.rng.random() { Ending::Prepared } else { Ending::Hanging };
+        if dies {
+            return match self.rng.random_range(0..4) {
+                0 => Ending::Nothing,
+                1 => Ending::LostAcknowledgement,
+                _ if kafka => hanging,
+                _ => Ending::Nothing,
+            };
+        }
+        if self.happens(weather.lost_acknowledgement) {
+            Ending::LostAcknowledgement
+        } else if kafka && self.happens(weather.aborted) {
+            Ending::Aborted
+        } else if kafka && self.happens(weather.hanging) {
+            hanging
+        } else {
+            Ending::Committed
+        }
+    }
+
+    fn transact(&mut self, name: &str, records: Vec<(String, NewRecord)>, ending: Ending) {
+        if ending == Ending::Nothing {
+            return;
+        }
+        let mut places = Vec::new();
+        for (topic, record) in records {
+            let place = self.push(&topic, record, EntryState::Open);
+            places.push((topic, place));
+        }
+        let prepared = !matches!(ending, Ending::Aborted | Ending::Hanging);
+        let transaction = Transaction { places, prepared, since_ms: self.now_ms };
+        if matches!(ending, Ending::Hanging | Ending::Prepared) {
+            self.names.get_mut(name).expect("taken before").open = Some(transaction);
+        } else {
+            self.end_transaction(&transaction);
+        }
+    }
+
+    fn end_transaction(&mut self, transaction: &Transaction) {
+        let state = if transaction.prepared { EntryState::Committed } else { EntryState::Aborted };
+        self.event(format_args!("{} records are {state:?}", transaction.places.len()));
+        let mut logs = BTreeSet::new();
+        for (topic, place) in &transaction.places {
+            logs.insert((topic.as_str(), place.partition));
+            let topic = self.topics.get_mut(topic).expect("asked for before");
+            let entry = usize::try_from(place.offset).expect("logs are short");
+            topic.partitions[place.partition as usize].entries[entry].state = state;
+        }
+        if self.likeness == Likeness::Kafka {
+            for (topic, partition) in logs {
+                let topic = self.topics.get_mut(topic).expect("asked for before");
+                topic.partitions[partition as usize].entries.push(Entry {
+                    timestamp_ms: None,
+                    record: NewRecord::default(),
+                    state: EntryState::Marker,
+                    compacted: false,
+                });
+            }
+        }
+    }
+
+    fn end_old_transactions(&mut self) {
+        let oldest_ms = self.now_ms - TRANSACTION_TIMEOUT_MS;
+        let old = |open: &mut Transaction| open.since_ms < oldest_ms;
+        let ended: Vec<_> = self.names.values_mut().filter_map(|holder| holder.open.take_if(old)).collect();
+        ended.iter().for_each(|transaction| self.end_transaction(transaction));
+    }
+
+    // --- Groups ----------------------------------------------------------------------------------------------------
+
+    pub(crate) fn join(&mut self, process: ProcessId, group: &str, topic: &str) -> Result<u64, JournalError> {
+        self.topic(topic)?;
+        if self.is_dead(process) {
+            return Err(dead());
+        }
+        self.members += 1;
+        let number = self.members;
+        let member =
+            Member { process, ours: BTreeSet::new(), told: None, heard_ms: self.now_ms, lost: false };
+        self.event(format_args!("process {process} joins {group} as member {number}"));
+        let joined = self.groups.entry(group.to_owned()).or_insert_with(|| Group {
+            topic: topic.to_owned(),
+            members: BTreeMap::new(),
+            rebalance_at_ms: None,
+        });
+        joined.members.insert(number, member);
+        self.rebalance_soon(group);
+        Ok(number)
+    }
+
+    pub(crate) fn leave(&mut self, process: ProcessId, group: &str, member: u64) {
+        if self.is_dead(process) {
+            return;
+        }
+        if let Some(joined) = self.groups.get_mut(group) {
+            joined.members.remove(&member);
+            self.event(format_args!("member {member} leaves {group}"));
+            self.rebalance_soon(group);
+        }
+    }
+
+    fn rebalance_soon(&mut self, group: &str) {
+        let delay = match self.likeness {
+            Likeness::Kafka => self.rng.random_range(0..1500),
+            Likeness::Embedded => 0,
+        };
+        let at_ms = self.now_ms + delay;
+        self.groups.get_mut(group).expect("joined before").rebalance_at_ms = Some(at_ms);
+    }
+
+    pub(crate) fn poll_membership(
+        &mut self,
+        process: ProcessId,
+        group: &str,
+        number: u64,
+    ) -> Result<Option<BTreeSet<u32>>, JournalError> {
+        if let Err(error) = self.reach(process) {
+            // A client that reaches nobody mostly just has no news.
+            return if error.is_transient() && self.rng.random() { Ok(None) } else { Err(error) };
+        }
+        if self.happens(self.weather.rebalance) {
+            self.fault("rebalance");
+            self.groups.get_mut(group).expect("joined before").rebalance_at_ms = Some(self.now_ms);
+        }
+        let now_ms = self.now_ms;
+        let joined = self.groups.get_mut(group).expect("joined before");
+        let member = joined.members.get_mut(&number).expect("a member stays one until it leaves");
+        member.heard_ms = now_ms;
+        if member.lost {
+            member.lost = false;
+            self.rebalance_soon(group);
+        } else if joined.rebalance_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.rebalance(group);
+        }
+        if self.happens(self.weather.late_news) {
+            return Ok(None);
+        }
+        let joined = self.groups.get_mut(group).expect("joined before");
+        let member = joined.members.get_mut(&number).expect("a member stays one until it leaves");
+        let ours = member.ours.clone();
+        if member.told.as_ref() == Some(&ours) || (member.told.is_none() && ours.is_empty()) {
+            return Ok(None);
+        }
+        member.told = Some(ours.clone());
+        self.event(format_args!("member {number} of {group} is told {ours:?}"));
+        Ok(Some(ours))
+    }
+
+    /// Members that weren't heard of lose what they have; those of dead processes are forgotten.
+    fn watch_sessions(&mut self) {
+        let oldest_ms = self.now_ms - SESSION_TIMEOUT_MS;
+        let mut changed = Vec::new();
+        for (name, group) in &mut self.groups {
+            let before = group.members.len();
+            let lines = &self.lines;
+            group.members.retain(|_, member| {
+                member.heard_ms >= oldest_ms || lines.get(&member.process).is_some_and(|line| !line.dead)
+            });
+            let mut lost = before != group.members.len();
+            for member in group.members.values_mut() {
+                if member.heard_ms < oldest_ms && !member.lost {
+                    member.lost = true;
+                    member.ours.clear();
+                    lost = true;
+                }
+            }
+            if lost {
+                changed.push(name.clone());
+            }
+        }
+        for group in changed {
+            self.fault("session lost");
+            self.event(format_args!("a session of {group} runs out"));
+            self.rebalance_soon(&group);
+        }
+    }
+
+    fn rebalance(&mut self, name: &str) {
+        let group = &self.groups[name];
+        let count = u32::try_from(self.topics[&group.topic].partitions.len()).expect("partitions are few");
+        let numbers: Vec<_> =
+            group.members.iter().filter(|(_, member)| !member.lost).map(|(number, _)| *number).collect();
+        let group = self.groups.get_mut(name).expect("looked up before");
+        group.rebalance_at_ms = None;
+        if numbers.is_empty() {
+            return;
+        }
+        let shuffled: bool = self.rng.random();
+        let turn = self.rng.random_range(0..numbers.len());
+        let mut shares: BTreeMap<u64, BTreeSet<u32>> =
+            numbers.iter().map(|number| (*number, BTreeSet::new())).collect();
+        for partition in 0..count {
+            let even = numbers[(partition as usize + turn) % numbers.len()];
+            let keeper = group
+                .members
+                .iter()
+                .find(|(_, member)| member.ours.contains(&partition))
+                .map(|(number, _)| *number);
+            let number = match keeper {
+                Some(keeper) if !shuffled && shares.contains_key(&keeper) => keeper,
+                _ => even,
+            };
+            shares.get_mut(&number).expect("one of the members").insert(partition);
+        }
+        self.trace.event(self.now_ms, format_args!("{name} is shared out as {shares:?}"));
+        for (number, share) in shares {
+            group.members.get_mut(&number).expect("one of the members").ours = share;
+        }
+    }
+}
+
+/// How a transaction ends, as the brokers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Committed,
+    LostAcknowledgement,
+    Aborted,
+    /// Left open; aborted in the end.
+    Hanging,
+    /// Left open; committed in the end.
+    Prepared,
+    /// Nothing reached the brokers.
+    Nothing,
+}
