@@ -16,6 +16,7 @@ mod process;
 mod progress;
 mod run;
 mod setup;
+mod simulate;
 mod smoke;
 mod tests;
 mod workspace;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{process::Interrupted, workspace::Workspace};
+use crate::{process::Interrupted, simulate::Seeds, workspace::Workspace};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tallyboard's chores")]
@@ -56,6 +57,21 @@ enum Chore {
     Setup,
     /// Build the dashboard, then the release binary with the dashboard in it
     Build,
+    /// Run the simulation on more seeds than the tests do, or one of them again, or on planted bugs
+    Simulate {
+        /// So many seeds
+        #[arg(long, default_value_t = 20_000)]
+        seeds: u64,
+        /// The first of them; by default one that nobody has run yet
+        #[arg(long)]
+        from: Option<u64>,
+        /// Replay this one and tell its events
+        #[arg(long, conflicts_with_all = ["seeds", "from"])]
+        seed: Option<u64>,
+        /// Plant bugs in a copy of the sources, or the one that is named, and show that the simulation finds them
+        #[arg(long, num_args = 0..=1, value_name = "NAME", conflicts_with_all = ["seeds", "from", "seed"])]
+        planted: Option<Option<String>>,
+    },
     /// Start `cargo xtask run` on a free port, see the results move, stop it with Ctrl-C
     Smoke,
     /// Measure, beside Spark and a bare Kafka client, and write docs/benchmarks.md; nothing else should run meanwhile
@@ -99,6 +115,11 @@ fn perform(chore: Chore) -> Result<()> {
         Chore::Ci => ci::ci(&workspace),
         Chore::Setup => setup::for_tests(&workspace).map(drop),
         Chore::Build => run::build(&workspace).map(drop),
+        Chore::Simulate { planted: Some(bug), .. } => simulate::find_planted(&workspace, bug.as_deref()),
+        Chore::Simulate { seeds, from, seed, planted: None } => {
+            let many = Seeds::Many { from, count: seeds };
+            simulate::simulate(&workspace, &seed.map_or(many, Seeds::One))
+        }
         Chore::Smoke => smoke::smoke(),
         Chore::Bench { names } => bench::bench(&workspace, &names),
         Chore::Kafka { port } => kafka::keep_running(&workspace, port),

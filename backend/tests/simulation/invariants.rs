@@ -351,7 +351,8 @@ fn viewers_agree(world: &World, history: &BTreeMap<u64, Results>) -> Result<(), 
 /// The product's own recount comes to the same figures.
 fn the_recount_agrees(world: &World) -> Result<(), String> {
     let journal = SimulatedJournal::connect(&world.brokers, RECOUNT);
-    let settings = RecountSettings { topics: world.topics.clone(), election: None, threads: NonZero::MIN };
+    let settings =
+        RecountSettings { topics: world.topics.clone(), election: None, threads: NonZero::<usize>::MIN };
     let report = recount(&journal, &settings, &Progress::default()).map_err(|error| error.to_string())?;
     hold!(report.differences.is_empty(), "the recount differs: {:?}", report.differences);
     hold!(report.split_voters.is_empty(), "the recount has found voters in two partitions");

@@ -1,0 +1,240 @@
+//! Bugs to be planted, each of a kind that such a program could have: the simulation has to find every one.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, ensure};
+
+/// A bug.
+pub(crate) struct Planted {
+    pub(crate) name: &'static str,
+    pub(crate) edits: &'static [Edit],
+}
+
+/// A change of the sources.
+pub(crate) struct Edit {
+    pub(crate) file: &'static str,
+    /// Text that occurs once in the file.
+    pub(crate) find: &'static str,
+    pub(crate) replace: &'static str,
+}
+
+impl Planted {
+    /// Makes the changes in a tree.
+    pub(crate) fn plant(&self, root: &Path) -> Result<()> {
+        for edit in self.edits {
+            let path = root.join(edit.file);
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let times = text.matches(edit.find).count();
+            ensure!(times == 1, "{}: {} has this {times} times: {}", self.name, edit.file, edit.find);
+            fs::write(&path, text.replace(edit.find, edit.replace))?;
+        }
+        Ok(())
+    }
+}
+
+const FOLD: &str = "backend/src/tally/fold.rs";
+const ROSTER: &str = "backend/src/tally/roster.rs";
+const PUBLISHER: &str = "backend/src/roles/publisher/mod.rs";
+const PUBLISHER_SHELL: &str = "backend/src/roles/publisher/shell.rs";
+const COUNTER: &str = "backend/src/roles/counter/mod.rs";
+const WORKER: &str = "backend/src/roles/counter/worker.rs";
+const TELLER: &str = "backend/src/roles/counter/teller.rs";
+const OUTBOX: &str = "backend/src/roles/counter/outbox.rs";
+const CHECKPOINT: &str = "backend/src/checkpoint/mod.rs";
+const VIEWER: &str = "backend/src/roles/viewer/mod.rs";
+
+/// All of them.
+pub(crate) const PLANTED: &[Planted] = &[
+    Planted {
+        name: "count-before-dedupe",
+        edits: &[
+            Edit {
+                file: FOLD,
+                find: "        let voter = self.voters.first_vote(",
+                replace: "        *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;\n        let voter = self.voters.first_vote(",
+            },
+            Edit {
+                file: FOLD,
+                find: "        self.roster.take_up(choice, &ballot);\n        *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;\n",
+                replace: "        self.roster.take_up(choice, &ballot);\n",
+            },
+        ],
+    },
+    Planted {
+        name: "count-a-record-twice",
+        edits: &[Edit {
+            file: FOLD,
+            find: "if record.offset < self.next_offset {",
+            replace: "if record.offset + 1 < self.next_offset {",
+        }],
+    },
+    Planted {
+        name: "forget-voters-rejected-late",
+        edits: &[Edit {
+            file: FOLD,
+            find: "        if late && self.rules.rejects_late {\n            return Err(Reason::Late);\n        }\n",
+            replace: "        if late && self.rules.rejects_late {\n            let _: Option<[u8; FINGERPRINT_BYTES]> = self.voters.first_vote(choice.contest, ballot.voter_id.as_str());\n            return Err(Reason::Late);\n        }\n",
+        }],
+    },
+    Planted {
+        name: "lowest-offset-wins",
+        edits: &[Edit {
+            file: PUBLISHER,
+            find: "known < Some(tally.next_offset)",
+            replace: "known.is_none_or(|known| known > tally.next_offset)",
+        }],
+    },
+    Planted {
+        name: "newest-tally-wins",
+        edits: &[Edit {
+            file: PUBLISHER,
+            find: "known < Some(tally.next_offset)",
+            replace: "known != Some(tally.next_offset)",
+        }],
+    },
+    Planted {
+        name: "version-reset",
+        edits: &[Edit {
+            file: PUBLISHER_SHELL,
+            find: "?.map(|newest| newest.results);",
+            replace: "?.map(|newest| newest.results).filter(|_| false);",
+        }],
+    },
+    Planted {
+        name: "successor-does-not-wait",
+        edits: &[Edit { file: PUBLISHER, find: " || self.behind().is_some() {", replace: " {" }],
+    },
+    Planted {
+        name: "read-before-fencing",
+        edits: &[
+            Edit {
+                file: PUBLISHER_SHELL,
+                find: "        let appender = journal.exclusive(&settings.group)?;\n",
+                replace: "",
+            },
+            Edit {
+                file: PUBLISHER_SHELL,
+                find: "        let partitions = journal.bounds(&settings.topics.votes)?.len();\n        Ok(Self {",
+                replace: "        let partitions = journal.bounds(&settings.topics.votes)?.len();\n        let appender = journal.exclusive(&settings.group)?;\n        Ok(Self {",
+            },
+        ],
+    },
+    Planted {
+        name: "guess-after-a-failed-append",
+        edits: &[Edit {
+            file: PUBLISHER_SHELL,
+            find: "        self.appender.append_all(publication.records(topics))?;\n",
+            replace: "        match self.appender.append_all(publication.records(topics)) {\n            Err(error) if error.is_transient() => return Ok(false),\n            outcome => outcome?,\n        }\n",
+        }],
+    },
+    Planted {
+        name: "assume-a-failed-append-came-through",
+        edits: &[Edit {
+            file: PUBLISHER_SHELL,
+            find: "        self.appender.append_all(publication.records(topics))?;\n",
+            replace: "        match self.appender.append_all(publication.records(topics)) {\n            Err(error) if error.is_transient() => {}\n            outcome => outcome?,\n        }\n",
+        }],
+    },
+    Planted {
+        name: "tally-before-its-rejections",
+        edits: &[Edit {
+            file: TELLER,
+            find: "        if !waiting.rejected.is_empty() {",
+            replace: "        if !waiting.tallies.is_empty() {\n            let tallies = waiting.tallies.iter();\n            let records = tallies.map(|(partition, tally)| NewRecord::new(partition.to_string(), tally.as_slice()));\n            self.journal.append(&topics.tallies, records.collect())?;\n        }\n        if !waiting.rejected.is_empty() {",
+        }],
+    },
+    Planted {
+        name: "checkpoint-before-append",
+        edits: &[
+            Edit {
+                file: TELLER,
+                find: "        self.checkpoints.push(waiting.rejected_are_durable());\n",
+                replace: "        waiting.rejected_are_durable();\n",
+            },
+            Edit {
+                file: TELLER,
+                find: "        if !waiting.rejected.is_empty() {",
+                replace: "        self.checkpoints.push(std::mem::take(&mut waiting.steps));\n        if !waiting.rejected.is_empty() {",
+            },
+        ],
+    },
+    Planted {
+        name: "lose-what-could-not-be-appended",
+        edits: &[Edit {
+            file: OUTBOX,
+            find: "        earlier.rejected.append(&mut waiting.rejected);\n",
+            replace: "        earlier.rejected = std::mem::take(&mut waiting.rejected);\n",
+        }],
+    },
+    Planted {
+        name: "no-reminder",
+        edits: &[Edit {
+            file: COUNTER,
+            find: "!self.at_end || now_ms < told.at_ms + REMINDER_MS",
+            replace: "!self.at_end || now_ms < told.at_ms.saturating_add(REMINDER_MS * 1_000_000)",
+        }],
+    },
+    Planted {
+        name: "count-from-the-end-of-an-incomplete-log",
+        edits: &[Edit {
+            file: WORKER,
+            find: "        if first <= next {",
+            replace: "        if first <= next || next == 0 {",
+        }],
+    },
+    Planted {
+        name: "voters-synced-after-the-tally-and-not-checked",
+        edits: &[
+            Edit {
+                file: CHECKPOINT,
+                find: "            if length > 0 {\n                self.disk.sync(&name)?;\n            }\n",
+                replace: "",
+            },
+            Edit {
+                file: CHECKPOINT,
+                find: "if !rest.is_empty() || crc.clone().finalize() != header.voters_crc {",
+                replace: "if !rest.is_empty() {",
+            },
+        ],
+    },
+    Planted {
+        name: "stale-checkpoint-steps-are-stored",
+        edits: &[Edit {
+            file: CHECKPOINT,
+            find: "        if files.generation != step.generation {\n            return Ok(());\n        }\n",
+            replace: "",
+        }],
+    },
+    Planted {
+        name: "resumed-without-discovered-names",
+        edits: &[Edit {
+            file: ROSTER,
+            find: "            Some(names) => Self::Discovering(DiscoveringRoster::resume(names.clone())),\n            None => Self::new(election),",
+            replace: "            Some(_) | None => Self::new(election),",
+        }],
+    },
+    Planted {
+        name: "viewer-takes-steps-again",
+        edits: &[Edit {
+            file: VIEWER,
+            find: "results.version <= known.version) {",
+            replace: "results.version < known.version) {",
+        }],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_its_place_in_the_sources() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for bug in PLANTED {
+            for edit in bug.edits {
+                let text = fs::read_to_string(root.join(edit.file)).unwrap();
+                assert_eq!(text.matches(edit.find).count(), 1, "{}: {}", bug.name, edit.find);
+            }
+        }
+    }
+}
