@@ -25,7 +25,9 @@ struct Benchmark {
     needs_spark: bool,
 }
 
-const BENCHMARKS: [Benchmark; 6] = [
+const BENCHMARKS: [Benchmark; 8] = [
+    Benchmark::of_fold("fold", &[]),
+    Benchmark::of_fold("voters", &["memory"]),
     Benchmark::of_pipeline(&["consume"], true, false),
     Benchmark::of_pipeline(&["spark"], true, true),
     Benchmark::of_pipeline(&["latency"], true, true),
@@ -35,6 +37,10 @@ const BENCHMARKS: [Benchmark; 6] = [
 ];
 
 impl Benchmark {
+    const fn of_fold(name: &'static str, arguments: &'static [&'static str]) -> Self {
+        Self { name, target: "fold", arguments, needs_kafka: false, needs_spark: false }
+    }
+
     const fn of_pipeline(
         arguments: &'static [&'static str; 1],
         needs_kafka: bool,
