@@ -282,8 +282,10 @@ impl World {
         let Some(results) = &shown.results else { return false };
         let inputs = results.inputs.iter().filter(|(_, offset)| **offset > 0);
         let inputs: BTreeMap<_, _> = inputs.map(|(partition, offset)| (partition.0, *offset)).collect();
+        // Versions are there once each, from 1 on.
         results.election.definition_hash == self.election().definition_hash
             && inputs == *expected
+            && results.version == self.versions()
             && (status.state, status.version, status.lag) == (FeedState::Live, Some(results.version), Some(0))
     }
 

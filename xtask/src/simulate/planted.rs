@@ -41,7 +41,6 @@ const WORKER: &str = "backend/src/roles/counter/worker.rs";
 const TELLER: &str = "backend/src/roles/counter/teller.rs";
 const OUTBOX: &str = "backend/src/roles/counter/outbox.rs";
 const CHECKPOINT: &str = "backend/src/checkpoint/mod.rs";
-const VIEWER: &str = "backend/src/roles/viewer/mod.rs";
 
 /// All of them.
 pub(crate) const PLANTED: &[Planted] = &[
@@ -80,16 +79,16 @@ pub(crate) const PLANTED: &[Planted] = &[
         name: "lowest-offset-wins",
         edits: &[Edit {
             file: PUBLISHER,
-            find: "known < Some(tally.next_offset)",
-            replace: "known.is_none_or(|known| known > tally.next_offset)",
+            find: "Some(known) if tally.next_offset < known.tally.next_offset => {}",
+            replace: "Some(known) if tally.next_offset > known.tally.next_offset => {}",
         }],
     },
     Planted {
         name: "newest-tally-wins",
         edits: &[Edit {
             file: PUBLISHER,
-            find: "known < Some(tally.next_offset)",
-            replace: "known != Some(tally.next_offset)",
+            find: "            Some(known) if tally.next_offset < known.tally.next_offset => {}\n",
+            replace: "",
         }],
     },
     Planted {
@@ -211,14 +210,6 @@ pub(crate) const PLANTED: &[Planted] = &[
             file: ROSTER,
             find: "            Some(names) => Self::Discovering(DiscoveringRoster::resume(names.clone())),\n            None => Self::new(election),",
             replace: "            Some(_) | None => Self::new(election),",
-        }],
-    },
-    Planted {
-        name: "viewer-takes-steps-again",
-        edits: &[Edit {
-            file: VIEWER,
-            find: "results.version <= known.version) {",
-            replace: "results.version < known.version) {",
         }],
     },
 ];
