@@ -8,7 +8,7 @@
 //!
 //! - `….voters`: the fingerprints of the voters seen, 12 bytes each, in the order in which they were counted. It only
 //!   grows; what lies behind the length that the tally file records is cut off when it is opened.
-//! - `….tally`: the bytes `TALLYCKP`, one byte of format version, a [`Header`] in postcard with the encoded
+//! - `….tally`: the bytes `TALLYCKP`, one byte of format version, a header in postcard with the encoded
 //!   [`PartitionTally`] in it, and the CRC-32 of all that, least significant byte first.
 //!
 //! The voters file is synced before the tally file that speaks of it is written under another name, synced and
@@ -39,7 +39,7 @@ use crate::{
 
 const MAGIC: &[u8; 8] = b"TALLYCKP";
 
-/// The version of the format that [`Header`] describes.
+/// The version of the format that `Header` describes.
 const FORMAT: u8 = 1;
 
 /// The name of the file with the key of the fingerprints.

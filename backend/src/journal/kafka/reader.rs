@@ -41,7 +41,7 @@ pub(super) struct KafkaReader {
     pending: Option<JournalError>,
 }
 
-/// [`SIMULATION_HEADER`] as C writes it.
+/// [`SIMULATION_HEADER`](crate::journal::SIMULATION_HEADER) as C writes it.
 const SIMULATION_HEADER_C: &CStr = c"tallyboard-simulation";
 
 /// What librdkafka tells besides records.
