@@ -131,11 +131,13 @@ impl Publisher {
         Some(Publication::new(&self.election, before, results, timeline, as_snapshot))
     }
 
-    /// The watermark now; what was published once isn't taken back.
+    /// The watermark now; what was published once by this definition isn't taken back. Another may not have counted the
+    /// votes that moved it.
     fn watermark(&self, elapsed_ms: i64) -> Option<Timestamp> {
         let tallies = self.tallies.values().map(|known| &known.tally);
         let is_idle = |partition| self.tallies.get(&partition).is_some_and(|known| known.is_idle(elapsed_ms));
-        let published = self.current.as_ref().and_then(|results| results.watermark);
+        let ours = |results: &&Results| results.election.definition_hash == self.election.definition_hash;
+        let published = self.current.as_ref().filter(ours).and_then(|results| results.watermark);
         published.max(watermark(&self.election, tallies, is_idle))
     }
 
@@ -337,6 +339,18 @@ mod tests {
         // Its counter died; what lies behind in its log is unknown.
         publisher.tally(cast(&election, 1, 6, 800), 65_000);
         assert_eq!(watermark_at(&mut publisher, 65_000), (2, Some(300)));
+    }
+
+    #[test]
+    fn a_new_definition_has_a_watermark_of_its_own() {
+        let old = Election { allowed_lateness_ms: 0, ..election::demo() };
+        let new = Election { definition_hash: "new".into(), ..old.clone() };
+        let mut first = Publisher::resume(old.clone(), None, 0);
+        first.tally(cast(&old, 0, 5, 900), 0);
+        assert_eq!(watermark_at(&mut first, 0), (1, Some(900)));
+        let mut second = Publisher::resume(new.clone(), first.current().cloned(), 0);
+        second.tally(cast(&new, 0, 5, 700), 0);
+        assert_eq!(watermark_at(&mut second, 0), (2, Some(700)));
     }
 
     #[test]
