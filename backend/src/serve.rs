@@ -24,7 +24,7 @@ use crate::{
         counter::{self, CounterSettings},
         drive,
         publisher::{PublisherSettings, PublisherShell},
-        viewer::{Feed, Follower, PulseTaker, ViewerSettings},
+        viewer::{Archive, Feed, Follower, PulseTaker, ViewerSettings},
     },
     shutdown::{self, Stop},
     simulate::{self, Electorate, Rate, Shape, Shares},
@@ -72,8 +72,10 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         .as_deref()
         .filter(|token| !token.is_empty())
         .map(|token| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, token));
-    let shows = plays(&args.role, Role::Viewer);
-    let app = App::new(Arc::clone(&feed), shows, ingest, args.allowed_origin.clone(), metrics, stop.clone());
+    let archive = plays(&args.role, Role::Viewer)
+        .then(|| Arc::new(Archive::new(Arc::clone(&journal), topics.results.clone(), Arc::clone(&feed))));
+    let app =
+        App::new(Arc::clone(&feed), archive, ingest, args.allowed_origin.clone(), metrics, stop.clone());
     tracing::info!(election = %election.title, mode = ?election.mode, "listening on http://{}", listener.local_addr()?);
     let web = runtime.spawn({
         let stop = stop.clone();

@@ -19,7 +19,10 @@ use sha2::{Digest, Sha256};
 use tallyboard_shared::{Timestamp, election::Election, reason::Reason};
 use tokio::sync::Semaphore;
 
-use super::{App, problem::Problem};
+use super::{
+    App,
+    problem::{Code, Problem},
+};
 use crate::{
     journal::{Journal, NewRecord, SIMULATION_HEADER},
     tally::{Roster, Rules, decode},
@@ -95,7 +98,7 @@ impl Ingest {
         for (number, line) in (1..).zip(split(body)) {
             if number > LINES_MAX {
                 let detail = format!("a request has at most {LINES_MAX} votes");
-                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", detail));
+                return Err(Problem::new(Code::TooManyLines, detail));
             }
             lines.push(match self.check(line, now_ms, simulated) {
                 Ok(key) => {
@@ -110,7 +113,7 @@ impl Ingest {
             });
         }
         if lines.is_empty() {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "empty", "there is no vote in the body"));
+            return Err(Problem::new(Code::Empty, "there is no vote in the body"));
         }
         Ok((lines, records))
     }
@@ -128,10 +131,10 @@ impl Ingest {
 pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
     let Some(ingest) = &app.0.ingest else {
         let detail = "votes by HTTP are off; they are on when TALLYBOARD_INGEST_TOKEN is set";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "ingest_off", detail));
+        return Err(Problem::new(Code::IngestOff, detail));
     };
     if !ingest.admits(request.headers()) {
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is needed"));
+        return Err(Problem::new(Code::Unauthorized, "a bearer token is needed"));
     }
     let _place = ingest.places.acquire().await.expect("the semaphore is never closed");
     Ok(next.run(request).await)
@@ -143,7 +146,11 @@ pub(super) async fn votes(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Receipt>, Problem> {
     let ingest = app.0.ingest.as_ref().expect("`admit` lets nobody through where there is no ingest");
-    let body = body.map_err(|error| Problem::new(error.status(), "unreadable_body", error.body_text()))?;
+    let body = body.map_err(|error| {
+        let is_large = error.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let code = if is_large { Code::BodyTooLarge } else { Code::UnreadableBody };
+        Problem::new(code, error.body_text())
+    })?;
     let simulated = headers.contains_key(SIMULATION_HTTP_HEADER);
     let (lines, records) = ingest.sort(&body, simulated)?;
     let (journal, topic) = (Arc::clone(&ingest.journal), ingest.topic.clone());
@@ -175,7 +182,7 @@ fn split(body: &[u8]) -> Vec<&[u8]> {
 fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     tracing::error!(%error, "votes can't be appended");
     let detail = "the votes may not have been stored; send them again, a voter's second vote isn't counted";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "journal_unavailable", detail)
+    Problem::new(Code::JournalUnavailable, detail)
 }
 
 #[cfg(test)]

@@ -1,34 +1,39 @@
 //! HTTP and WebSocket: the only place that knows axum.
 //!
-//! Everything that is shown comes from the viewer's feed, which has disclosed it; nothing here reads the journal's
-//! results. Votes come in by `POST /api/v1/votes` and are answered once the journal has them.
+//! Everything that is shown comes from the viewer's feed and archive, which have disclosed it; nothing here reads the
+//! journal's results. Votes come in by `POST /api/v1/votes` and are answered once the journal has them.
 
 mod assets;
+mod conditional;
 mod ingest;
 mod problem;
+mod query;
+mod results;
 mod session;
+mod timeline;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Query, State, rejection::QueryRejection},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde::Deserialize;
 use tallyboard_shared::message::FeedState;
 use tokio_util::task::TaskTracker;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
 pub use ingest::Ingest;
 
-use self::problem::Problem;
-use crate::{roles::viewer::Feed, shutdown::Stop};
+use self::problem::{Code, Problem};
+use crate::{
+    roles::viewer::{Archive, Feed},
+    shutdown::Stop,
+};
 
 /// A batch of votes isn't larger: some ten thousand of the seeds' records.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -39,8 +44,8 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     feed: Arc<Feed>,
-    /// Whether this process follows the results at all.
-    shows: bool,
+    /// Earlier versions; `None` where this process doesn't follow the results at all.
+    archive: Option<Arc<Archive>>,
     ingest: Option<Ingest>,
     allowed_origins: Vec<String>,
     metrics: PrometheusHandle,
@@ -50,11 +55,12 @@ struct Inner {
 }
 
 impl App {
-    /// An application that shows a feed, which nobody fills where `shows` is false; without `ingest` it takes no votes.
+    /// An application that shows a feed, which nobody fills where there is no `archive`; without `ingest` it takes no
+    /// votes.
     #[must_use]
     pub fn new(
         feed: Arc<Feed>,
-        shows: bool,
+        archive: Option<Arc<Archive>>,
         ingest: Option<Ingest>,
         allowed_origins: Vec<String>,
         metrics: PrometheusHandle,
@@ -62,7 +68,7 @@ impl App {
     ) -> Self {
         Self(Arc::new(Inner {
             feed,
-            shows,
+            archive,
             ingest,
             allowed_origins,
             metrics,
@@ -81,8 +87,9 @@ impl App {
         let router = Router::new()
             .route("/ws", get(session::upgrade))
             .route("/api/v1/election", get(election))
-            .route("/api/v1/results", get(results))
-            .route("/api/v1/timeline", get(timeline))
+            .route("/api/v1/results", get(results::results))
+            .route("/api/v1/versions", get(results::versions))
+            .route("/api/v1/timeline", get(timeline::timeline))
             .route(
                 "/api/v1/votes",
                 post(ingest::votes)
@@ -106,61 +113,15 @@ impl App {
 }
 
 async fn unknown() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such route")
+    Problem::new(Code::NotFound, "there is no such route")
 }
 
 async fn wrong_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the route has no such method")
+    Problem::new(Code::MethodNotAllowed, "the route has no such method")
 }
 
 async fn election(State(app): State<App>) -> Response {
     axum::Json((*app.0.feed.shown().election).clone()).into_response()
-}
-
-#[derive(Deserialize)]
-struct Version {
-    version: Option<u64>,
-}
-
-async fn results(
-    State(app): State<App>,
-    asked: Result<Query<Version>, QueryRejection>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let Query(asked) =
-        asked.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_query", error.body_text()))?;
-    let shown = app.0.feed.shown();
-    let Some(body) = shown.body() else {
-        let detail = "nothing has been published yet; try again in a moment";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_results_yet", detail));
-    };
-    if asked.version.is_some_and(|asked| asked != shown.version()) {
-        let detail = format!("only the newest version, {}, can be had", shown.version());
-        return Err(Problem::new(StatusCode::NOT_FOUND, "version_not_found", detail));
-    }
-    Ok(by_version(shown.version(), body, &headers))
-}
-
-async fn timeline(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    let shown = app.0.feed.shown();
-    let Some(body) = shown.timeline_body() else {
-        let detail = "no timeline has been published yet; try again in a moment";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_timeline_yet", detail));
-    };
-    Ok(by_version(shown.version(), body, &headers))
-}
-
-/// The body, or that the client has it already; caches may keep it as long as a version lasts.
-fn by_version(version: u64, body: Bytes, headers: &HeaderMap) -> Response {
-    // Weak, since the same version may be answered compressed or not.
-    let tag = format!("W/\"{version}\"");
-    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "public, max-age=1".into())];
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
-    let mut known = known.flat_map(|tags| tags.split(',')).map(str::trim);
-    if known.any(|known| known.trim_start_matches("W/") == tag.trim_start_matches("W/") || known == "*") {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
-    }
-    (caching, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// Ready once results are there and follow the votes, or are on their way to. A process that shows none is ready.
@@ -169,7 +130,7 @@ async fn ready(State(app): State<App>) -> Response {
     if app.0.stop.is_raised() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    if !app.0.shows {
+    if app.0.archive.is_none() {
         return "ready\n".into_response();
     }
     match (status.version.or(Some(app.0.feed.shown().version()).filter(|version| *version > 0)), status.state)

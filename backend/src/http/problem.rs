@@ -1,33 +1,140 @@
-//! Errors as RFC 9457 problem JSON with a stable `code`.
+//! Errors as RFC 9457 problem JSON with a stable `code`, of a list that is closed and part of the contract.
 
 use axum::{
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
+macro_rules! codes {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal, $status:ident;)+) => {
+        /// What went wrong, in one word: everything that a client of the API can be told.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Code { $($(#[doc = $meaning])+ $name,)+ }
+
+        impl Code {
+            /// Every code.
+            #[cfg(test)]
+            pub(super) const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The code as it is on the wire.
+            pub(super) fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The status that it always comes with.
+            pub(super) fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// When a client is told so.
+            #[cfg(test)]
+            pub(super) fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+).trim_ascii_start(),)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// There is no such route.
+    NotFound = "not_found", NOT_FOUND;
+    /// The route has no such method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
+    /// A parameter of the query can't be read.
+    BadQuery = "bad_query", BAD_REQUEST;
+    /// Nothing has been published yet; try again in a moment.
+    NoResultsYet = "no_results_yet", SERVICE_UNAVAILABLE;
+    /// No timeline has been published yet; try again in a moment.
+    NoTimelineYet = "no_timeline_yet", SERVICE_UNAVAILABLE;
+    /// The version isn't there: it is yet to come, or no longer kept.
+    VersionNotFound = "version_not_found", NOT_FOUND;
+    /// No place has the id or the name.
+    UnknownLocation = "unknown_location", NOT_FOUND;
+    /// No contest has the id.
+    UnknownContest = "unknown_contest", NOT_FOUND;
+    /// The server works on as many such requests as it can; try again after `Retry-After` seconds.
+    Busy = "busy", SERVICE_UNAVAILABLE;
+    /// The journal can't be reached; try again.
+    JournalUnavailable = "journal_unavailable", SERVICE_UNAVAILABLE;
+    /// Pages of this origin may not connect.
+    OriginNotAllowed = "origin_not_allowed", FORBIDDEN;
+    /// None of the offered subprotocols is spoken here.
+    UnknownSubprotocol = "unknown_subprotocol", BAD_REQUEST;
+    /// Votes by HTTP are off.
+    IngestOff = "ingest_off", NOT_FOUND;
+    /// A bearer token is needed, and this is none.
+    Unauthorized = "unauthorized", UNAUTHORIZED;
+    /// There is no vote in the body.
+    Empty = "empty", BAD_REQUEST;
+    /// The body has more lines than a request may have.
+    TooManyLines = "too_many_lines", PAYLOAD_TOO_LARGE;
+    /// The body is larger than a request may be.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
+    /// The body broke off.
+    UnreadableBody = "unreadable_body", BAD_REQUEST;
+}
+
 /// What a client is told; what only the operator should know goes to the log instead.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Problem {
+    code: Code,
+    detail: String,
+    retry_after_s: Option<u32>,
+}
+
+/// [`Problem`] on the wire.
+#[derive(Serialize)]
+struct Body<'a> {
     title: &'static str,
     status: u16,
     code: &'static str,
-    detail: String,
+    detail: &'a str,
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or("Error");
-        Self { title, status: status.as_u16(), code, detail: detail.into() }
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), retry_after_s: None }
+    }
+
+    /// The client may try again after so many seconds.
+    pub(super) fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).expect("made from a status");
-        let body = serde_json::to_vec(&self).expect("a problem has only text keys");
+        let status = self.code.status();
+        let body = Body {
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code: self.code.as_str(),
+            detail: &self.detail,
+        };
+        let body = serde_json::to_vec(&body).expect("a problem has only text keys");
         let headers =
             [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-        (status, headers, body).into_response()
+        let mut response = (status, headers, body).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_words_that_stand_for_one_thing_each() {
+        let words: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code:?}");
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
+            assert!(code.meaning().ends_with('.') && !code.meaning().starts_with(' '), "{code:?}");
+        }
     }
 }

@@ -14,13 +14,16 @@ use axum::{
         State, WebSocketUpgrade,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
     },
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use tallyboard_shared::message::{ClientMessage, Goodbye, GoodbyeReason, PROTOCOL_JSON, ServerMessage};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{App, problem::Problem};
+use super::{
+    App,
+    problem::{Code, Problem},
+};
 use crate::roles::viewer::{Feed, Frame, Subscription, encode};
 
 /// CONTRACT, "WebSocket".
@@ -45,14 +48,14 @@ pub(super) async fn upgrade(
 ) -> Result<Response, Problem> {
     if !origin_is_allowed(&headers, &app.0.allowed_origins) {
         let detail = "pages of this origin may not connect; see --allowed-origin";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail));
+        return Err(Problem::new(Code::OriginNotAllowed, detail));
     }
     let offered =
         headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     let mut offered = offered.flat_map(|protocols| protocols.split(',')).map(str::trim).peekable();
     if offered.peek().is_some() && !offered.any(|protocol| protocol == PROTOCOL_JSON) {
         let detail = format!("the subprotocol is {PROTOCOL_JSON}");
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "unknown_subprotocol", detail));
+        return Err(Problem::new(Code::UnknownSubprotocol, detail));
     }
     let upgrade = upgrade
         .protocols([PROTOCOL_JSON])

@@ -17,14 +17,80 @@ use tallyboard_shared::{
 
 /// The results as anyone may see them.
 #[must_use]
-pub fn disclose(election: &Election, mut results: Results) -> Results {
+pub fn disclose(election: &Election, results: Results) -> Results {
     let embargoed = is_embargoed(election, results.status);
-    if embargoed {
+    let extent = if embargoed { Extent::Turnout } else { Extent::Splits(election.disclosure_threshold) };
+    withhold(election, results, extent)
+}
+
+/// What holds now for whoever asks for an earlier version: the newest definition and where its count stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    embargo: Embargo,
+    threshold: u64,
+    status: CountStatus,
+}
+
+impl Rules {
+    /// The rules of a definition whose newest version has this status.
+    #[must_use]
+    pub fn new(election: &Election, status: CountStatus) -> Self {
+        Self { embargo: election.embargo, threshold: election.disclosure_threshold, status }
+    }
+
+    fn is_lifted(&self) -> bool {
+        self.status == CountStatus::Closed
+    }
+
+    /// Whether nothing of a version that was counted by `election` can be disclosed otherwise later.
+    #[must_use]
+    pub fn are_settled(&self, election: &Election) -> bool {
+        self.is_lifted() || (self.embargo == Embargo::None && election.embargo == Embargo::None)
+    }
+}
+
+/// An earlier version as anyone may see it now: by its own definition and by that of now, whichever withholds more.
+///
+/// What an embargo held back is withheld until the polls have closed, whenever it is asked for. Then the sums of the
+/// version are shown, but not its splits by place and group: nobody could see them grow, and read one after the other
+/// they would tell vote by vote what a place that was watched has voted.
+#[must_use]
+pub fn disclose_earlier(election: &Election, results: Results, now: &Rules) -> Results {
+    let was_open = results.status != CountStatus::Closed;
+    let held_back =
+        was_open && (election.embargo == Embargo::UntilClose || now.embargo == Embargo::UntilClose);
+    let embargoed = !now.is_lifted() && (held_back || now.embargo == Embargo::UntilClose);
+    let extent = if embargoed {
+        Extent::Turnout
+    } else if held_back {
+        Extent::Sums
+    } else {
+        Extent::Splits(election.disclosure_threshold.max(now.threshold))
+    };
+    withhold(election, results, extent)
+}
+
+/// How much is shown.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// No candidate's figures at all.
+    Turnout,
+    /// The sums of the election.
+    Sums,
+    /// Also the splits that have so many ballots.
+    Splits(u64),
+}
+
+fn withhold(election: &Election, mut results: Results, extent: Extent) -> Results {
+    let threshold = match extent {
+        Extent::Turnout | Extent::Sums => u64::MAX,
+        Extent::Splits(threshold) => threshold,
+    };
+    if matches!(extent, Extent::Turnout) {
         for contest in &mut results.contests {
             contest.candidates.iter_mut().for_each(|candidate| candidate.votes = None);
         }
     }
-    let threshold = if embargoed { u64::MAX } else { election.disclosure_threshold };
     let mut withheld = Withheld::default();
     for location in &mut results.locations {
         for contest in &mut location.contests {
@@ -193,6 +259,55 @@ mod tests {
     fn the_split_of_a_small_place_is_withheld() {
         check("none", "2026-11-03T12:00:00Z", 9, true, false);
         check("none", "2026-11-03T12:00:00Z", 10, true, true);
+    }
+
+    /// Whether the sums and the split of 50 ballots are shown of a version of `as_of`, asked for while the newest has
+    /// this status.
+    #[track_caller]
+    fn check_earlier(embargo: &str, now: (&str, CountStatus), as_of: &str, expected: (bool, bool)) {
+        let (election, _, version) = results(embargo, as_of, 50);
+        let (newest, ..) = results(now.0, as_of, 50);
+        let rules = Rules::new(&newest, now.1);
+        let shown = disclose_earlier(&election, version, &rules);
+        let seen =
+            (shown.contests[0].candidates[0].votes.is_some(), shown.locations[0].contests[0].votes.is_some());
+        assert_eq!(seen, expected, "{embargo} {now:?} {as_of}");
+        assert_eq!((shown.contests[0].leader.is_some(), shown.locations[0].votes), (expected.0, 50));
+        assert_eq!(shown.locations[0].contests[1].votes, None, "one vote in a contest is always withheld");
+        // Nobody is told that something is settled which is disclosed otherwise once the polls have closed.
+        let closed = Rules::new(&newest, CountStatus::Closed);
+        let (_, _, version) = results(embargo, as_of, 50);
+        if rules.are_settled(&election) {
+            assert_eq!(disclose_earlier(&election, version, &closed), shown);
+        }
+    }
+
+    #[test]
+    fn an_earlier_version_is_disclosed_by_the_rules_of_now() {
+        use CountStatus::{Closed, Counting};
+        let (before, after) = ("2026-11-03T19:59:59.999Z", "2026-11-03T20:00:00Z");
+        check_earlier("none", ("none", Counting), before, (true, true));
+        check_earlier("none", ("none", Closed), before, (true, true));
+        // What the embargo held back stays back until the polls have closed, and the splits for good.
+        check_earlier("until_close", ("until_close", Counting), before, (false, false));
+        check_earlier("until_close", ("until_close", Closed), before, (true, false));
+        check_earlier("until_close", ("until_close", Closed), after, (true, true));
+        // A new definition doesn't undo the embargo of the old one, and its own holds for what was before it.
+        check_earlier("until_close", ("none", Counting), before, (false, false));
+        check_earlier("none", ("until_close", Counting), before, (false, false));
+        check_earlier("none", ("until_close", Counting), after, (false, false));
+        check_earlier("none", ("until_close", Closed), before, (true, false));
+    }
+
+    #[test]
+    fn the_higher_threshold_holds_for_an_earlier_version() {
+        let (election, _, version) = results("none", "2026-11-03T12:00:00Z", 50);
+        let stricter = Election { disclosure_threshold: 51, ..election.clone() };
+        let shown = |rules: &Election| {
+            let rules = Rules::new(rules, CountStatus::Counting);
+            disclose_earlier(&election, version.clone(), &rules).locations[0].contests[0].votes.is_some()
+        };
+        assert!(shown(&election) && !shown(&stricter));
     }
 
     const NESTED: &str = r#"

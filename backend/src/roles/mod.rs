@@ -6,6 +6,7 @@
 mod clock;
 pub mod counter;
 pub mod disclosure;
+pub mod earlier;
 pub mod newest;
 pub mod publication;
 pub mod publisher;

@@ -1,5 +1,6 @@
 //! Integration tests: what must hold with a real store, a real Kafka and the real program.
 //!
+//! - `earlier`: earlier versions, parts of a version, and what may be seen of them.
 //! - `journal`: the port's promises, on every adapter.
 //! - `pipeline`: the program from a vote to HTTP, WebSocket and topics, through crashes.
 //! - `recount`: counting again, on every journal.
@@ -12,6 +13,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod earlier;
 mod journal;
 mod pipeline;
 #[path = "../promises/mod.rs"]

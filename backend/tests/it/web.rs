@@ -6,25 +6,31 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::server::{Server, TOKEN, demo_definition, free_address, run};
 
-struct Site {
-    server: Server,
-    directory: tempfile::TempDir,
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    pub(crate) directory: tempfile::TempDir,
 }
 
-fn site(arguments: &[&str]) -> Site {
+pub(crate) fn site(arguments: &[&str]) -> Site {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), &free_address(), arguments);
     Site { server, directory }
 }
 
-fn demo_site() -> Site {
-    let mut site = site(&["--election", demo_definition().to_str().unwrap()]);
+pub(crate) fn demo_site() -> Site {
+    demo_definition_site(&[])
+}
+
+/// The demonstration's election, with further arguments, once it shows results.
+pub(crate) fn demo_definition_site(arguments: &[&str]) -> Site {
+    let definition = demo_definition();
+    let mut site = site(&[&["--election", definition.to_str().unwrap()], arguments].concat());
     site.server
         .wait_for("readiness", |server| server.get("/readyz").is_some_and(|(status, _)| status == 200));
     site
 }
 
-fn post(server: &Server, token: &str, body: &str) -> (u16, Value) {
+pub(crate) fn post(server: &Server, token: &str, body: &str) -> (u16, Value) {
     let config = ureq::Agent::config_builder().http_status_as_error(false).build();
     let mut response = ureq::Agent::from(config)
         .post(server.url("/api/v1/votes"))
@@ -37,7 +43,7 @@ fn post(server: &Server, token: &str, body: &str) -> (u16, Value) {
     )
 }
 
-fn vote(voter: &str, candidate: &str, place: &str) -> String {
+pub(crate) fn vote(voter: &str, candidate: &str, place: &str) -> String {
     let now = tallyboard_shared::Timestamp::now();
     json!({"voter_id": voter, "candidate_id": candidate, "voting_time": now, "location_id": place})
         .to_string()
@@ -76,7 +82,7 @@ fn votes_need_the_token_and_a_server_without_one_takes_none() {
     let (status, problem) = post(&site.server, "wrong", &vote("ada", "okafor", "AL"));
     assert_eq!((status, problem["code"].as_str()), (401, Some("unauthorized")));
     let (status, problem) = post(&site.server, TOKEN, &"x".repeat(17 * 1024 * 1024));
-    assert_eq!((status, problem["code"].as_str()), (413, Some("unreadable_body")));
+    assert_eq!((status, problem["code"].as_str()), (413, Some("body_too_large")));
     let (status, problem) = post(&site.server, TOKEN, "");
     assert_eq!((status, problem["code"].as_str()), (400, Some("empty")));
     let (status, text) =

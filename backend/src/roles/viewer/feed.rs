@@ -110,6 +110,12 @@ impl Shown {
         Some(self.body.get_or_init(encode).clone())
     }
 
+    /// The timeline; `None` before one was published.
+    #[must_use]
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_deref()
+    }
+
     /// The timeline as the body of an answer; `None` before one was published.
     pub fn timeline_body(&self) -> Option<Bytes> {
         let timeline = self.timeline.as_deref()?;

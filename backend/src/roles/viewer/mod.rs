@@ -3,6 +3,7 @@
 //! Every viewer that follows the same topic shows the same versions. What may not leave the server is taken out here,
 //! before anything is encoded: what the rest of the server can reach has been disclosed.
 
+mod archive;
 mod feed;
 mod shell;
 
@@ -16,6 +17,7 @@ use tallyboard_shared::{
     update::{Gap, Update},
 };
 
+pub use archive::{Archive, ArchiveError, EarlierVersion};
 pub use feed::{Feed, Frame, Shown, Subscription, encode};
 pub use shell::{Follower, PulseTaker, ViewerSettings};
 

@@ -1,0 +1,131 @@
+//! Results by version: the newest, an earlier one, a part of either, and the list of versions.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use tallyboard_shared::results::Results;
+
+use super::{
+    App,
+    conditional::{Lasts, Tag, answer},
+    problem::{Code, Problem},
+    query::{Asked, Selection},
+};
+use crate::roles::viewer::{ArchiveError, EarlierVersion, Shown};
+
+/// So many seconds later an earlier version may have been read for whoever asked before.
+const RETRY_AFTER_S: u32 = 2;
+
+#[derive(Deserialize)]
+pub(super) struct ResultsQuery {
+    version: Option<u64>,
+    locations: Option<String>,
+    contest: Option<String>,
+}
+
+/// The results of a version, the newest or an earlier one, as anyone may see them.
+pub(super) enum Version {
+    Newest(Arc<Shown>),
+    Earlier(Arc<EarlierVersion>),
+}
+
+impl Version {
+    pub(super) fn results(&self) -> &Results {
+        match self {
+            Self::Newest(shown) => shown.results.as_ref().expect("a version that was found has results"),
+            Self::Earlier(earlier) => &earlier.results,
+        }
+    }
+
+    /// How long an answer lasts that names the version.
+    pub(super) fn lasts(&self) -> Lasts {
+        match self {
+            Self::Earlier(earlier) if earlier.is_settled => Lasts::ForGood,
+            Self::Newest(_) | Self::Earlier(_) => Lasts::Briefly,
+        }
+    }
+
+    fn body(&self) -> Bytes {
+        match self {
+            Self::Newest(shown) => shown.body().expect("a version that was found has results"),
+            Self::Earlier(earlier) => earlier.body(),
+        }
+    }
+}
+
+impl App {
+    /// The results of a version, by default the newest.
+    pub(super) async fn version(&self, version: Option<u64>) -> Result<Version, Problem> {
+        let shown = self.0.feed.shown();
+        if shown.results.is_none() {
+            return Err(nothing_yet());
+        }
+        // The newest is soon an earlier one; its number alone doesn't say how it was asked for.
+        match version.filter(|version| *version != shown.version()) {
+            None => Ok(Version::Newest(shown)),
+            Some(version) => {
+                let archive = self.0.archive.as_ref().ok_or_else(|| not_found(version))?;
+                let earlier = archive.version(version).await.map_err(|error| problem(error, version))?;
+                Ok(Version::Earlier(earlier))
+            }
+        }
+    }
+}
+
+pub(super) async fn results(
+    State(app): State<App>,
+    Asked(asked): Asked<ResultsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let version = app.version(asked.version).await?;
+    let number = version.results().version;
+    let selection = Selection { locations: asked.locations.as_deref(), contest: asked.contest.as_deref() };
+    let is_whole = selection.is_all();
+    let body = if is_whole { version.body() } else { encode(&selection.of(version.results())?) };
+    let tag = match &version {
+        Version::Newest(_) if is_whole => Tag::newest(number),
+        Version::Newest(_) | Version::Earlier(_) => Tag::of(number, &body),
+    };
+    Ok(answer(&headers, tag, version.lasts(), "application/json", body))
+}
+
+fn encode(results: &Results) -> Bytes {
+    serde_json::to_vec(results).expect("results have only text keys").into()
+}
+
+pub(super) async fn versions(State(app): State<App>) -> Result<Response, Problem> {
+    let archive = app.0.archive.as_ref().ok_or_else(nothing_yet)?;
+    let versions = archive.versions().await.map_err(|error| problem(error, 0))?;
+    Ok(([(header::CACHE_CONTROL, "public, max-age=5")], Json(versions)).into_response())
+}
+
+fn nothing_yet() -> Problem {
+    Problem::new(Code::NoResultsYet, "nothing has been published yet; try again in a moment")
+}
+
+fn not_found(version: u64) -> Problem {
+    Problem::new(Code::VersionNotFound, format!("there is no version {version}"))
+}
+
+fn problem(error: ArchiveError, version: u64) -> Problem {
+    match error {
+        ArchiveError::NothingYet => nothing_yet(),
+        ArchiveError::NoSuchVersion => not_found(version),
+        ArchiveError::Busy => {
+            let detail = "many are asking for earlier versions; try again in a moment";
+            Problem::new(Code::Busy, detail).retry_after(RETRY_AFTER_S)
+        }
+        ArchiveError::Journal(error) => {
+            tracing::error!(%error, version, "an earlier version can't be read");
+            let detail = "earlier versions can't be read at the moment; the newest can";
+            Problem::new(Code::JournalUnavailable, detail).retry_after(RETRY_AFTER_S)
+        }
+    }
+}

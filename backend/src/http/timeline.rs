@@ -1,0 +1,41 @@
+//! The timeline: votes by window of event time.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use serde::Deserialize;
+
+use super::{
+    App,
+    conditional::{Lasts, Tag, answer},
+    problem::{Code, Problem},
+    query::{Asked, timeline_of},
+};
+
+#[derive(Deserialize)]
+pub(super) struct TimelineQuery {
+    contest: Option<String>,
+}
+
+pub(super) async fn timeline(
+    State(app): State<App>,
+    Asked(asked): Asked<TimelineQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let shown = app.0.feed.shown();
+    let (Some(timeline), Some(results), Some(body)) =
+        (shown.timeline(), &shown.results, shown.timeline_body())
+    else {
+        let detail = "no timeline has been published yet; try again in a moment";
+        return Err(Problem::new(Code::NoTimelineYet, detail));
+    };
+    let version = shown.version();
+    let (tag, body) = match asked.contest {
+        None => (Tag::newest(version), body),
+        Some(contest) => {
+            let part = timeline_of(timeline, results, &contest)?;
+            let body: axum::body::Bytes =
+                serde_json::to_vec(&part).expect("a timeline has only text keys").into();
+            (Tag::of(version, &body), body)
+        }
+    };
+    Ok(answer(&headers, tag, Lasts::Briefly, "application/json", body))
+}
