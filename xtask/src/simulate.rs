@@ -42,13 +42,16 @@ pub(crate) fn simulate(workspace: &Workspace, seeds: &Seeds) -> Result<()> {
         }
     };
     step(&format!("simulation: seeds {seeds}"), || {
-        process::run(simulation(workspace.command("cargo"), &seeds).arg("--nocapture"))
+        process::run(with_seeds(workspace.command("cargo"), &seeds).arg("--nocapture"))
     })
 }
 
-/// `cargo test` of the tests in which seeds are run.
-fn simulation(mut cargo: Command, seeds: &str) -> Command {
-    cargo.args(["test", "--package", "tallyboard", "--test", "simulation", "--", "--exact"]);
+/// `cargo test` of the simulation.
+const SIMULATION: [&str; 5] = ["test", "--package", "tallyboard", "--test", "simulation"];
+
+/// The tests in which seeds are run.
+fn with_seeds(mut cargo: Command, seeds: &str) -> Command {
+    cargo.args(SIMULATION).args(["--", "--exact"]);
     cargo.args(["no_fault_costs_or_doubles_a_vote", "an_incomplete_log_stops_the_count"]);
     cargo.env("TALLYBOARD_SEEDS", seeds);
     cargo
@@ -83,23 +86,39 @@ fn find(workspace: &Workspace, copy: &Path, bug: &Planted) -> Result<Option<(u64
         })
         .collect::<Result<_>>()?;
     bug.plant(copy)?;
-    let mut cargo = workspace.command("cargo");
-    cargo.current_dir(copy).env("CARGO_TARGET_DIR", &workspace.target);
-    let output = simulation(cargo, &format!("0..{SEEDS_PER_BUG}")).output().context("cargo test")?;
+    let outcome = run_planted(workspace, copy);
     for (path, text) in before.into_iter().rev() {
         fs::write(path, text)?;
     }
-    let told = [output.stdout, output.stderr].concat();
-    let told = String::from_utf8_lossy(&told);
+    outcome.with_context(|| bug.name)
+}
+
+/// The first seed that fails in a tree, and what it says.
+fn run_planted(workspace: &Workspace, copy: &Path) -> Result<Option<(u64, String)>> {
+    let cargo = || {
+        let mut cargo = workspace.command("cargo");
+        cargo.current_dir(copy).env("CARGO_TARGET_DIR", &workspace.target);
+        cargo
+    };
+    // Apart from the run: what can't be compiled is no find.
+    process::run(cargo().args(SIMULATION).args(["--no-run", "--quiet"])).context("it can't be planted")?;
+    let output = with_seeds(cargo(), &format!("0..{SEEDS_PER_BUG}")).output().context("cargo test")?;
     if output.status.success() {
         return Ok(None);
     }
-    let found = told.lines().find_map(|line| line.strip_prefix("seed ")?.split_once(": "));
-    let Some((seed, violation)) = found else {
-        bail!("{}: it can't be planted:\n{told}", bug.name);
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    let mut found: Vec<(u64, &str)> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("seed ")?.split_once(": "))
+        .filter_map(|(seed, violation)| Some((seed.parse().ok()?, violation)))
+        .collect();
+    // Two tests run seeds at the same time.
+    found.sort_unstable();
+    let Some((seed, violation)) = found.first() else {
+        bail!("the simulation failed without naming a seed:\n{told}");
     };
-    let short: String = violation.chars().take(160).collect();
-    Ok(Some((seed.parse().context("the number of a seed")?, short)))
+    Ok(Some((*seed, violation.chars().take(160).collect())))
 }
 
 /// Everything that git knows, with what isn't committed yet.
