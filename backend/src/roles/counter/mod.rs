@@ -11,7 +11,11 @@ mod share;
 mod teller;
 mod worker;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tallyboard_shared::election::Election;
 
@@ -24,7 +28,7 @@ use self::{
 };
 use crate::{
     checkpoint::{Checkpoints, LastRecord, Restored, Step},
-    journal::{Journal, ReadRecord, Topics},
+    journal::{Batch, Journal, ReadRecord, Topics},
     roles::{Clock, Shell},
     tally::{FingerprintKey, Fold, Outcome, Record},
 };
@@ -76,15 +80,20 @@ pub fn shells(
     let mut assigned = Vec::new();
     let mut shells: Vec<(_, Box<dyn Shell>)> = Vec::new();
     for _ in 0..settings.workers.max(1) {
-        assigned.push(Assigned::default());
-        let worker = Worker::new(
-            Arc::clone(journal),
-            Arc::clone(&settings),
-            Arc::clone(clock),
-            Arc::clone(&outbox),
-            assigned.last().map(Arc::clone).expect("just pushed"),
-            Arc::clone(&progress),
-        );
+        let share = Assigned::default();
+        assigned.push(Arc::clone(&share));
+        let worker = Worker {
+            journal: Arc::clone(journal),
+            settings: Arc::clone(&settings),
+            clock: Arc::clone(clock),
+            outbox: Arc::clone(&outbox),
+            assigned: share,
+            progress: Arc::clone(&progress),
+            share: BTreeSet::new(),
+            counters: BTreeMap::new(),
+            reader: None,
+            batch: Batch::default(),
+        };
         shells.push(("counting", Box::new(worker)));
     }
     let queue = Arc::<StepQueue>::default();

@@ -27,41 +27,17 @@ const BACK_PRESSURE_REST: Duration = Duration::from_millis(5);
 
 /// Counts a share of the partitions.
 pub(super) struct Worker {
-    journal: Arc<dyn Journal>,
-    settings: Arc<CounterSettings>,
-    clock: Arc<dyn Clock>,
-    outbox: Arc<Outbox>,
-    assigned: Assigned,
-    progress: Progress,
-    share: BTreeSet<u32>,
-    counters: BTreeMap<u32, Counter>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) settings: Arc<CounterSettings>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) assigned: Assigned,
+    pub(super) progress: Progress,
+    pub(super) share: BTreeSet<u32>,
+    pub(super) counters: BTreeMap<u32, Counter>,
     /// [`None`] while the share isn't opened yet.
-    reader: Option<Box<dyn Reader>>,
-    batch: Batch,
-}
-
-impl Worker {
-    pub(super) fn new(
-        journal: Arc<dyn Journal>,
-        settings: Arc<CounterSettings>,
-        clock: Arc<dyn Clock>,
-        outbox: Arc<Outbox>,
-        assigned: Assigned,
-        progress: Progress,
-    ) -> Self {
-        Self {
-            journal,
-            settings,
-            clock,
-            outbox,
-            assigned,
-            progress,
-            share: BTreeSet::new(),
-            counters: BTreeMap::new(),
-            reader: None,
-            batch: Batch::default(),
-        }
-    }
+    pub(super) reader: Option<Box<dyn Reader>>,
+    pub(super) batch: Batch,
 }
 
 impl Shell for Worker {
