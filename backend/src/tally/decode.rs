@@ -21,7 +21,7 @@ pub struct Ballot<'a> {
     pub voter_id: Text<'a>,
     /// Not empty.
     pub candidate_id: Text<'a>,
-    /// Where the ballot names its contest.
+    /// Where the ballot names its contest; not empty.
     pub contest_id: Option<Text<'a>>,
     /// Id or name of the place.
     pub location: Text<'a>,
@@ -66,7 +66,8 @@ pub fn decode(record: &[u8]) -> Result<Ballot<'_>, Reason> {
     Ok(Ballot {
         voter_id,
         candidate_id,
-        contest_id: vote.contest_id,
+        // Who writes every field writes one that they don't have as nothing.
+        contest_id: vote.contest_id.filter(|id| !id.as_str().is_empty()),
         location,
         cast_at_ms: moment(voting_time.as_str()).ok_or(Reason::Malformed)?,
         candidate_name: vote.candidate_name,
@@ -221,6 +222,15 @@ mod tests {
     }
 
     #[test]
+    fn an_optional_field_that_is_null_or_empty_is_not_there() {
+        for nothing in ["null", "\"\""] {
+            let record = with(&format!(r#""contest_id":{nothing}"#));
+            assert_eq!(decode(record.as_bytes()).unwrap().contest_id, None, "{nothing}");
+        }
+        assert_eq!(decode(with(r#""contest_id":" ""#).as_bytes()).unwrap().contest_id.unwrap().as_str(), " ");
+    }
+
+    #[test]
     fn unknown_fields_of_any_shape_are_ignored() {
         for field in [r#""postcode":7"#, r#""x":{"y":[1,{"z":null}]}"#, r#""biography":"\u00e9\n""#] {
             assert!(decode(with(field).as_bytes()).is_ok(), "{field}");
@@ -241,6 +251,13 @@ mod tests {
         let voter = |length| SHORTEST.replace("\"v\"", &format!("\"{}\"", "v".repeat(length)));
         assert!(decode(voter(VOTER_ID_BYTES_MAX).as_bytes()).is_ok());
         check(&voter(VOTER_ID_BYTES_MAX + 1), Reason::TooLarge);
+        // Bytes of the id itself, not letters, and not those of its escapes.
+        for letter in ["é", "\\u00e9"] {
+            let id = letter.repeat(VOTER_ID_BYTES_MAX / 2);
+            let ballot = SHORTEST.replace("\"v\"", &format!("\"{id}\""));
+            assert_eq!(decode(ballot.as_bytes()).unwrap().voter_id.as_str().len(), VOTER_ID_BYTES_MAX);
+            check(&SHORTEST.replace("\"v\"", &format!("\"{id}x\"")), Reason::TooLarge);
+        }
         let padded = |length: usize| format!("{SHORTEST}{}", " ".repeat(length - SHORTEST.len()));
         assert!(decode(padded(RECORD_BYTES_MAX).as_bytes()).is_ok());
         check(&padded(RECORD_BYTES_MAX + 1), Reason::TooLarge);

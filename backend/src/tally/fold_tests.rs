@@ -145,8 +145,12 @@ fn boundaries() -> Vec<(Reason, String, String)> {
         pair(Reason::MissingField, "contest_id", "\"president\"", ""),
         pair(Reason::TooLarge, "email", &text(room), &text(room + 1)),
         pair(Reason::TooLarge, "voter_id", &text(256), &text(257)),
+        pair(Reason::InvalidWeight, "vote", "1", "-1"),
         pair(Reason::InvalidWeight, "vote", "1", "2"),
         pair(Reason::InvalidWeight, "vote", "null", "0"),
+        pair(Reason::MissingField, "contest_id", "\"president\"", "\"\""),
+        pair(Reason::MissingField, "candidate_id", "\"c1\"", "\"\""),
+        pair(Reason::MissingField, "voting_time", "\"2026-11-03T12:00:00Z\"", "null"),
         pair(Reason::UnknownContest, "contest_id", "\"president\"", "\"President\""),
         pair(Reason::UnknownCandidate, "candidate_id", "\"c2\"", "\"m1\""),
         pair(Reason::UnknownLocation, "location_id", "\"Brant\"", "\"brant\""),
@@ -264,6 +268,22 @@ fn the_future_is_measured_against_the_record_and_not_the_clock() {
     let far = vote("v1", "2026-11-03T12:05:00.001Z");
     assert_eq!(ballots.cast_record(&far, written, false), rejected(Reason::FutureTime));
     assert_eq!(ballots.cast_record(&vote("v1", "2026-11-03T12:05:00Z"), written, false), COUNTED);
+    // Where the journal doesn't say when a record was written, nothing lies in its future.
+    let far = vote("v2", "2026-11-03T19:59:59.999Z");
+    let record = Record { offset: 2, timestamp_ms: None, simulated: false, value: far.as_bytes() };
+    assert_eq!(ballots.fold.record(&record), Some(COUNTED));
+}
+
+#[test]
+fn a_record_that_is_written_at_the_end_of_time_does_no_harm() {
+    let mut ballots = Ballots::new(&defined(str::to_owned));
+    for (offset, timestamp_ms) in [(0, i64::MAX), (1, i64::MIN)] {
+        let vote = vote_with(&[("voter_id", &format!("\"{offset}\""))]);
+        let record =
+            Record { offset, timestamp_ms: Some(timestamp_ms), simulated: false, value: vote.as_bytes() };
+        let expected = if offset == 0 { COUNTED } else { rejected(Reason::FutureTime) };
+        assert_eq!(ballots.fold.record(&record), Some(expected));
+    }
 }
 
 #[test]
