@@ -94,6 +94,10 @@ pub trait Membership: Send {
 
     /// Reports progress for tools that show lag. Nothing is ever read back from here.
     fn report(&mut self, next_offsets: &BTreeMap<u32, u64>);
+
+    /// Gives the share to the others at once. Without this a member that goes may keep it for some seconds, so that a
+    /// process that is started again finds it as it was.
+    fn leave(self: Box<Self>) {}
 }
 
 /// How long [`read_to_end`] waits without seeing anything before it gives up.

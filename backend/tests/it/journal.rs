@@ -7,9 +7,13 @@ use std::{
 
 use tallyboard::journal::{
     Batch, Journal, JournalError, Membership, NewRecord, Partitions, embedded::EmbeddedJournal,
+    kafka::KafkaJournal,
 };
 
-use crate::promises::{PARTITIONS, PATIENCE, TestJournal, from_start, read, votes};
+use crate::{
+    promises::{PARTITIONS, PATIENCE, TestJournal, from_start, read, votes},
+    support::kafka_settings,
+};
 
 fn made(test: TestJournal) -> TestJournal {
     let deadline = Instant::now() + PATIENCE;
@@ -81,6 +85,40 @@ fn kafka_shares_partitions_among_members_and_moves_those_of_one_that_goes() {
     poll(&shared, Some(&mut second));
     drop(second);
     poll(&|first, _| first.len() == 3, None);
+}
+
+#[test]
+fn a_member_that_leaves_kafka_is_followed_at_once() {
+    // A session that outlives the test: who only ends keeps the partitions until then.
+    let settings = || {
+        let mut settings = kafka_settings();
+        settings.properties.push(("session.timeout.ms".into(), "240000".into()));
+        KafkaJournal::new(settings).unwrap()
+    };
+    let test = made(TestJournal::kafka());
+    let (topic, one, other) = (&test.topics.votes, settings(), settings());
+    let group = format!("{topic}-group");
+    let mut first = one.join(&group, topic).unwrap();
+    let mut second = other.join(&group, topic).unwrap();
+    let poll = |member: &mut Box<dyn Membership>, ours: &mut BTreeSet<u32>| match member
+        .poll(Duration::from_millis(50))
+    {
+        Ok(Some(news)) => *ours = news,
+        Ok(None) => {}
+        Err(error) => assert!(error.is_transient(), "{error}"),
+    };
+    let (mut of_first, mut of_second) = (BTreeSet::new(), BTreeSet::new());
+    let deadline = Instant::now() + PATIENCE;
+    while of_first.is_empty() || of_second.is_empty() {
+        assert!(Instant::now() < deadline, "{of_first:?} {of_second:?}");
+        poll(&mut first, &mut of_first);
+        poll(&mut second, &mut of_second);
+    }
+    first.leave();
+    while of_second.len() < PARTITIONS as usize {
+        assert!(Instant::now() < deadline, "the partitions don't come: {of_second:?}");
+        poll(&mut second, &mut of_second);
+    }
 }
 
 #[test]

@@ -18,8 +18,16 @@ use rdkafka::{
 use super::{KafkaSettings, setup, signed, unavailable, unsigned};
 use crate::journal::{JournalError, Membership};
 
+/// How long a member that leaves waits for the coordinator, and then until its partitions are revoked; where no broker
+/// answers it gives up then.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a member that leaves waits for the next event.
+const LEAVE_POLL: Duration = Duration::from_millis(100);
+
 pub(super) struct KafkaMembership {
     consumer: BaseConsumer<Assignment>,
+    group: String,
     topic: String,
     told: Option<BTreeSet<u32>>,
     losses: Arc<AtomicU32>,
@@ -92,7 +100,8 @@ impl KafkaMembership {
         let consumer: BaseConsumer<Assignment> =
             config.create_with_context(Assignment::default()).map_err(|error| setup(&error))?;
         consumer.subscribe(&[topic]).map_err(|error| setup(&error))?;
-        Ok(Self { consumer, topic: topic.to_owned(), told: None, losses: Arc::clone(losses) })
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        Ok(Self { consumer, group, topic, told: None, losses: Arc::clone(losses) })
     }
 }
 
@@ -134,5 +143,30 @@ impl Membership for KafkaMembership {
         if let Err(error) = self.consumer.commit(&places, CommitMode::Async) {
             tracing::debug!(%error, "progress can't be reported");
         }
+    }
+
+    /// A member with a name of its own that merely ends says nothing to the coordinator; one that gives up its
+    /// subscription first leaves. One that is alone stays: nobody waits for its share, and where a group is empty the
+    /// brokers let whoever comes wait for others.
+    fn leave(self: Box<Self>) {
+        let members = self
+            .consumer
+            .fetch_group_list(Some(&self.group), LEAVE_PATIENCE)
+            .map(|list| list.groups().iter().map(|group| group.members().len()).sum::<usize>());
+        if !members.is_ok_and(|members| members > 1) {
+            return;
+        }
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + LEAVE_PATIENCE;
+        let has_share = || {
+            let ours = self.consumer.context().0.lock().unwrap_or_else(PoisonError::into_inner);
+            ours.as_ref().is_some_and(|ours| !ours.is_empty())
+        };
+        while has_share() && Instant::now() < deadline {
+            // What comes is the revocation, or an error that makes no difference any more.
+            drop(self.consumer.poll(LEAVE_POLL));
+        }
+        // The request to leave follows the revocation; the end of the client waits for its answer once it is sent.
+        drop(self.consumer.poll(LEAVE_POLL));
     }
 }

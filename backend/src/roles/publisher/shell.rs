@@ -74,6 +74,12 @@ impl Shell for PublisherShell {
         }
         Ok(Pace::Rest(RETRY_REST))
     }
+
+    /// A publisher has nothing that it would find again when it comes back: whoever is next needn't wait.
+    fn finish(&mut self) {
+        self.office = None;
+        self.membership.take().into_iter().for_each(Membership::leave);
+    }
 }
 
 impl PublisherShell {
