@@ -63,8 +63,14 @@ impl Directory {
     /// # Errors
     /// What the operating system said.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let is_new = !path.is_dir();
         fs::create_dir_all(path)?;
-        Ok(Self(path.to_owned()))
+        let path = fs::canonicalize(path)?;
+        if is_new && let Some(parent) = path.parent() {
+            // Its own name is durable only with the directory that it is in.
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(Self(path))
     }
 
     fn options() -> OpenOptions {
@@ -157,5 +163,35 @@ mod tests {
         disk.rename("a", "b").unwrap();
         disk.rename("a", "c").unwrap();
         assert_eq!((disk.read("a").unwrap(), disk.read("b").unwrap()), (None, Some(b"new".to_vec())));
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_draft_is_in_nobodys_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Directory::open(directory.path()).unwrap();
+        disk.replace("a", b"old").unwrap();
+        fs::write(directory.path().join("a.draft"), vec![7; 5000]).unwrap();
+        assert_eq!(disk.read("a").unwrap().as_deref(), Some(&b"old"[..]));
+        disk.replace("a", b"new").unwrap();
+        assert_eq!(disk.read("a").unwrap().as_deref(), Some(&b"new"[..]));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_disk_without_room_says_so_and_keeps_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Directory::open(directory.path()).unwrap();
+        disk.replace("a", b"old").unwrap();
+        let full = |name: &str| std::os::unix::fs::symlink("/dev/full", directory.path().join(name)).unwrap();
+        full("a.draft");
+        full("voters");
+        let outcomes = [disk.replace("a", b"new"), disk.append("voters", b"new")];
+        for outcome in outcomes {
+            assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        }
+        assert_eq!(disk.read("a").unwrap().as_deref(), Some(&b"old"[..]));
+        fs::remove_file(directory.path().join("a.draft")).unwrap();
+        disk.replace("a", b"new").unwrap();
+        assert_eq!(disk.read("a").unwrap().as_deref(), Some(&b"new"[..]));
     }
 }

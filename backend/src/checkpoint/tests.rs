@@ -262,3 +262,231 @@ fn a_step_that_a_full_disk_refused_can_be_stored_again() {
     checkpoints.store(&step).unwrap();
     assert_eq!(restored(&open(&path, TOPIC)), Some(40));
 }
+
+/// A disk whose n-th operation fails, after some part of it was done, and that may lose its power.
+#[derive(Default)]
+struct BrittleDisk {
+    files: Mutex<BTreeMap<String, BrittleFile>>,
+    /// Operations until the one that fails; [`None`]: all succeed.
+    fails_in: Mutex<Option<usize>>,
+    part: Part,
+}
+
+#[derive(Clone, Default)]
+struct BrittleFile {
+    current: Vec<u8>,
+    durable: Vec<u8>,
+    /// Whether it has its name by a rename: then it is there as a whole, or as it was before.
+    is_whole: bool,
+}
+
+/// How much is done of an operation that fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Part {
+    #[default]
+    Nothing,
+    Half,
+    All,
+}
+
+impl BrittleDisk {
+    fn operate(
+        &self,
+        work: impl FnOnce(&mut BTreeMap<String, BrittleFile>, Part) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut fails_in = lock(&self.fails_in);
+        let fails = *fails_in == Some(0);
+        *fails_in = fails_in.and_then(|operations| operations.checked_sub(1));
+        let part = if fails { self.part } else { Part::All };
+        let outcome = if part == Part::Nothing { Ok(()) } else { work(&mut lock(&self.files), part) };
+        if fails { Err(io::ErrorKind::StorageFull.into()) } else { outcome }
+    }
+
+    fn has_failed(&self) -> bool {
+        lock(&self.fails_in).is_none()
+    }
+
+    /// The disk after the power was lost: of what wasn't synced so much is there.
+    fn after_power_loss(&self, kept: Part) -> Self {
+        let mut files = lock(&self.files).clone();
+        for file in files.values_mut() {
+            match kept {
+                Part::Nothing => {}
+                Part::Half if file.is_whole => {}
+                Part::Half => {
+                    let same = file.durable.iter().zip(&file.current).take_while(|(a, b)| a == b).count();
+                    let length = usize::midpoint(same, file.current.len());
+                    file.durable = file.current[..length].to_vec();
+                }
+                Part::All => file.durable.clone_from(&file.current),
+            }
+            file.current.clone_from(&file.durable);
+        }
+        Self { files: Mutex::new(files), ..Self::default() }
+    }
+}
+
+impl Disk for BrittleDisk {
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = None;
+        self.operate(|files, _| {
+            bytes = files.get(name).map(|file| file.current.clone());
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    fn scan(&self, name: &str, length: u64, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        let length = usize::try_from(length).unwrap();
+        self.operate(|files, part| {
+            let bytes = files.get(name).map(|file| file.current.as_slice()).unwrap_or_default();
+            let bytes = bytes.get(..length).ok_or(io::ErrorKind::UnexpectedEof)?;
+            each(if part == Part::Half { &bytes[..length / 2] } else { bytes });
+            Ok(())
+        })
+    }
+
+    fn cut(&self, name: &str, length: u64) -> io::Result<()> {
+        self.operate(|files, _| {
+            files.entry(name.into()).or_default().current.resize(usize::try_from(length).unwrap(), 0);
+            Ok(())
+        })
+    }
+
+    fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.operate(|files, part| {
+            let length = if part == Part::Half { bytes.len() / 2 } else { bytes.len() };
+            files.entry(name.into()).or_default().current.extend_from_slice(&bytes[..length]);
+            Ok(())
+        })
+    }
+
+    fn sync(&self, name: &str) -> io::Result<()> {
+        self.operate(|files, part| {
+            let file = files.get_mut(name).ok_or(io::ErrorKind::NotFound)?;
+            let length = if part == Part::Half { file.current.len() / 2 } else { file.current.len() };
+            if length >= file.durable.len() {
+                file.durable = file.current[..length].to_vec();
+            }
+            Ok(())
+        })
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let fails = *lock(&self.fails_in) == Some(0);
+        self.operate(|files, part| {
+            // Half of a draft isn't the file; a rename that wasn't synced may be undone.
+            if part == Part::All {
+                let file = files.entry(name.into()).or_default();
+                file.current = bytes.to_vec();
+                file.is_whole = true;
+                if !fails {
+                    file.durable = bytes.to_vec();
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn rename(&self, name: &str, to: &str) -> io::Result<()> {
+        self.operate(|files, _| {
+            if let Some(file) = files.remove(name) {
+                files.insert(to.into(), file);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A disk with a checkpoint of the first 20 records, which was never in danger.
+fn brittle(part: Part) -> Arc<BrittleDisk> {
+    let disk = Arc::new(BrittleDisk { part, ..BrittleDisk::default() });
+    let checkpoints = Checkpoints::open(Arc::clone(&disk) as Arc<dyn Disk>, TOPIC).unwrap();
+    let generation = checkpoints.restore(3, &election::undefined()).generation;
+    let mut counted = fresh(&checkpoints, &election::undefined());
+    count(&checkpoints, generation, &mut counted, 20);
+    disk
+}
+
+fn open_brittle(disk: &Arc<BrittleDisk>) -> Checkpoints {
+    Checkpoints::open(Arc::clone(disk) as Arc<dyn Disk>, TOPIC).unwrap()
+}
+
+/// Counts on to record 60 from whatever is there, and makes sure that it is found again.
+fn goes_on(disk: &Arc<BrittleDisk>, what: &str) {
+    let checkpoints = open_brittle(disk);
+    let opened = checkpoints.restore(3, &election::undefined());
+    let mut counted =
+        opened.restored.map_or_else(|| fresh(&checkpoints, &election::undefined()), |restored| restored.fold);
+    counted.keep_fingerprints();
+    count(&checkpoints, opened.generation, &mut counted, 60);
+    assert_eq!(restored(&open_brittle(disk)), Some(60), "{what}");
+}
+
+#[test]
+fn whichever_operation_fails_there_is_the_checkpoint_before_or_the_new_one() {
+    let mut operations = 0;
+    for part in [Part::Nothing, Part::Half, Part::All] {
+        for fails_in in 0.. {
+            let disk = brittle(part);
+            let checkpoints = open_brittle(&disk);
+            let opened = checkpoints.restore(3, &election::undefined());
+            let mut counted = opened.restored.unwrap().fold;
+            counted.keep_fingerprints();
+            fold(&mut counted, 20..30);
+            // Fingerprints alone, then some with a tally.
+            let generation = opened.generation;
+            let first = Step { partition: 3, generation, voters: counted.take_fingerprints(), tally: None };
+            fold(&mut counted, 30..40);
+            let tally = Some((counted.tally(), last(39)));
+            let second = Step { partition: 3, generation, voters: counted.take_fingerprints(), tally };
+            *lock(&disk.fails_in) = Some(fails_in);
+            let failed = [&first, &second].into_iter().position(|step| checkpoints.store(step).is_err());
+            if !disk.has_failed() {
+                operations += fails_in;
+                break;
+            }
+            let what = format!("operation {fails_in} fails, {part:?} of it is done");
+            for kept in [Part::Nothing, Part::Half, Part::All] {
+                let disk = Arc::new(disk.after_power_loss(kept));
+                let found = restored(&open_brittle(&disk));
+                assert!(found == Some(20) || found == Some(40), "{what}, {kept:?} is kept: {found:?}");
+                goes_on(&disk, &what);
+            }
+            // Without a crash the step is stored again, and those behind it.
+            let rest = &[&first, &second][failed.unwrap()..];
+            rest.iter().for_each(|step| checkpoints.store(step).unwrap());
+            assert_eq!(restored(&open_brittle(&disk)), Some(40), "{what}");
+        }
+    }
+    assert_eq!(operations, 3 * 6, "cut and append twice, sync, replace");
+}
+
+#[test]
+fn whichever_operation_fails_while_a_checkpoint_is_opened_or_refuted_the_count_goes_on() {
+    for refutes in [false, true] {
+        for part in [Part::Nothing, Part::Half, Part::All] {
+            for fails_in in 0.. {
+                let disk = brittle(part);
+                let checkpoints = open_brittle(&disk);
+                *lock(&disk.fails_in) = Some(fails_in);
+                let opened = checkpoints.restore(3, &election::undefined());
+                let generation = if refutes { checkpoints.refute(3) } else { opened.generation };
+                if !disk.has_failed() {
+                    break;
+                }
+                let what = format!("operation {fails_in} fails, {part:?} of it is done, refutes: {refutes}");
+                if let Some(restored) = &opened.restored {
+                    assert_eq!(restored.fold.next_offset(), 20, "{what}");
+                }
+                let resumed = opened.restored.filter(|_| !refutes);
+                let mut counted = resumed
+                    .map_or_else(|| fresh(&checkpoints, &election::undefined()), |restored| restored.fold);
+                counted.keep_fingerprints();
+                count(&checkpoints, generation, &mut counted, 50);
+                assert_eq!(restored(&open_brittle(&disk)), Some(50), "{what}");
+                goes_on(&Arc::new(disk.after_power_loss(Part::Nothing)), &what);
+            }
+        }
+    }
+}
