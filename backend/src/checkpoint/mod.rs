@@ -276,7 +276,8 @@ impl Checkpoints {
         if tally.partition != partition {
             return Err(Unusable::OtherPartition);
         }
-        if (tally.next_offset > 0) != header.last.is_some() {
+        // Offsets alone can be those of transactions that left no record.
+        if (tally.records() > 0) != header.last.is_some() {
             return Err(Unusable::Damaged);
         }
         let (voters, crc) = self.read_voters(&voters_file, &header)?;

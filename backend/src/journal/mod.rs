@@ -166,7 +166,7 @@ pub struct Position {
 pub struct Batch {
     bytes: Vec<u8>,
     records: Vec<Entry>,
-    ends: BTreeSet<u32>,
+    ends: BTreeMap<u32, u64>,
 }
 
 #[derive(Debug)]
@@ -230,15 +230,22 @@ impl Batch {
         });
     }
 
-    /// Takes note that the end of a partition, as it is now, lies behind these records.
-    pub fn mark_end(&mut self, partition: u32) {
-        self.ends.insert(partition);
+    /// Takes note that the end of a partition, as it is now, lies behind these records: what comes next has this offset
+    /// or a higher one. Below it may lie what readers never see, such as the ends of transactions.
+    pub fn mark_end(&mut self, partition: u32, next_offset: u64) {
+        self.ends.insert(partition, next_offset);
     }
 
     /// Whether the end of a partition, as it was then, lies behind these records.
     #[must_use]
     pub fn reaches_end(&self, partition: u32) -> bool {
-        self.ends.contains(&partition)
+        self.ends.contains_key(&partition)
+    }
+
+    /// The offset that came next at the end of a partition, where that lies behind these records.
+    #[must_use]
+    pub fn end(&self, partition: u32) -> Option<u64> {
+        self.ends.get(&partition).copied()
     }
 
     /// Whether nothing came.

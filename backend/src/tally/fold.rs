@@ -146,6 +146,11 @@ impl Fold {
         self.next_offset
     }
 
+    /// Passes over offsets below `offset`, at which there is no record and never will be.
+    pub fn pass_to(&mut self, offset: u64) {
+        self.next_offset = self.next_offset.max(offset);
+    }
+
     /// Takes one record; offsets only grow, and one that was taken before is passed over as [`None`].
     pub fn record(&mut self, record: &Record<'_>) -> Option<Outcome> {
         if record.offset < self.next_offset {

@@ -118,6 +118,12 @@ impl PartitionTally {
         self.cells.iter().fold(0, |votes, cell| votes.saturating_add(cell.votes))
     }
 
+    /// Records taken, counted or not.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.rejected.values().fold(self.votes(), |records, count| records.saturating_add(*count))
+    }
+
     /// The bytes of the tally; equal tallies have equal bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -144,6 +144,26 @@ pub(crate) fn exclusive_appends_reach_all_topics_and_fence_the_holder_before(tes
     assert!(rows.iter().all(|(_, value)| value != b"zombie"));
 }
 
+pub(crate) fn the_end_of_a_log_lies_behind_what_readers_never_see(test: &TestJournal) {
+    let (journal, topic) = (&test.journal, &test.topics.votes);
+    let mut appender = journal.exclusive(&format!("{topic}-producer")).unwrap();
+    let sent: Vec<_> = votes(0..20).into_iter().map(|record| (topic.clone(), record)).collect();
+    appender.append_all(sent).unwrap();
+    let mut reader = journal.read(topic, &from_start(PARTITIONS)).unwrap();
+    let (mut batch, mut seen, mut ends) = (Batch::default(), 0, BTreeMap::new());
+    let deadline = Instant::now() + PATIENCE;
+    // The end of a transaction may take a moment to be written.
+    while seen < 20 || ends != journal.bounds(topic).unwrap().into_iter().map(|(p, b)| (p, b.end)).collect() {
+        assert!(Instant::now() < deadline, "{seen} records, {ends:?} of {:?}", journal.bounds(topic));
+        match reader.next(&mut batch, Duration::from_millis(200)) {
+            Ok(()) => seen += batch.iter().count(),
+            Err(error) => assert!(error.is_transient(), "{error}"),
+        }
+        ends.extend((0..PARTITIONS).filter_map(|partition| Some((partition, batch.end(partition)?))));
+    }
+    assert_eq!(seen, 20);
+}
+
 pub(crate) fn members_share_the_partitions(test: &TestJournal) {
     let (journal, topic) = (&test.journal, &test.topics.votes);
     let mut membership = journal.join(&format!("{topic}-group"), topic).unwrap();
@@ -183,6 +203,7 @@ macro_rules! every_promise {
             reading_starts_at_the_offset_and_waits_at_the_end,
             the_simulation_header_is_seen,
             exclusive_appends_reach_all_topics_and_fence_the_holder_before,
+            the_end_of_a_log_lies_behind_what_readers_never_see,
             members_share_the_partitions,
             topics_that_are_there_are_kept_and_unknown_ones_are_errors
         );

@@ -158,7 +158,7 @@ impl SimulatedReader {
                 });
             }
             if *next >= end {
-                batch.mark_end(*partition);
+                batch.mark_end(*partition, *next);
             }
         }
         Ok(())

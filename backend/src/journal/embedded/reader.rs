@@ -40,7 +40,7 @@ impl EmbeddedReader {
         let next = self.next.get_mut(&partition).expect("only partitions that are read are asked for");
         let end = self.topic.end(partition);
         if *next >= end {
-            batch.mark_end(partition);
+            batch.mark_end(partition, *next);
             return Ok(());
         }
         for guard in self.topic.log.range(key(partition, *next)..key(partition, end)) {
@@ -64,7 +64,7 @@ impl EmbeddedReader {
         }
         // What compaction removed at the end isn't waited for.
         *next = end;
-        batch.mark_end(partition);
+        batch.mark_end(partition, end);
         Ok(())
     }
 }

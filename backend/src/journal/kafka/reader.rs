@@ -136,7 +136,8 @@ impl Reader for KafkaReader {
             let taken = self.fetched.take(patience, |message| match message {
                 Ok(message) => push(batch, &message),
                 Err((RDKafkaErrorCode::PartitionEOF, end)) => {
-                    batch.mark_end(unsigned(end.partition()));
+                    let next_offset = u64::try_from(end.offset()).expect("a partition ends at an offset");
+                    batch.mark_end(unsigned(end.partition()), next_offset);
                 }
                 Err((error, _)) => {
                     failure.get_or_insert(KafkaError::MessageConsumption(error));

@@ -40,8 +40,7 @@ pub use rejected::{REJECTED_VALUE_BYTES_MAX, rejected_record};
 const BYTES_PER_INTERVAL: usize = 4 * 1024;
 
 /// A tally that doesn't change, of a partition that is counted to its end, is told again after so long. Should a
-/// zombie's older one lie on the topic behind it, a new publisher gets the right one all the same; and the publisher
-/// learns that the partition is idle and not merely behind.
+/// zombie's older one lie on the topic behind it, a new publisher gets the right one all the same.
 const REMINDER_MS: i64 = 10_000;
 
 /// What a counter needs to know.
@@ -259,9 +258,13 @@ impl Counter {
         self.rejections_told
     }
 
-    /// Takes note that everything that is there is counted.
-    pub fn reached_end(&mut self) {
+    /// Takes note that everything that is there is counted, and that nothing more comes below `next_offset`: what lies
+    /// between it and the last record, such as the end of a transaction, is counted as passed over.
+    pub fn reached_end(&mut self, next_offset: u64) {
         self.at_end = true;
+        if self.checkpoint.awaited.is_none() && !self.checkpoint.refuted {
+            self.fold.pass_to(next_offset);
+        }
     }
 
     /// Takes a record; [`None`] for one that was taken before, and for all where the log refutes the checkpoint.
@@ -401,9 +404,36 @@ mod tests {
         feed(&mut counter, 1);
         assert_eq!(told(counter.tick(5000)), Some(2));
         assert_eq!(told(counter.tick(15_000)), None);
-        counter.reached_end();
+        counter.reached_end(2);
         assert_eq!(told(counter.tick(14_999)), None);
         assert_eq!(told(counter.tick(15_000)), Some(2));
+    }
+
+    #[test]
+    fn what_readers_never_see_at_the_end_of_a_log_is_passed_over() {
+        let told = |bytes: Vec<u8>| PartitionTally::decode(&bytes).unwrap();
+        let mut counter = counter();
+        feed(&mut counter, 0);
+        let before = told(counter.tick(0).unwrap());
+        counter.reached_end(3);
+        let after = told(counter.tick(100).unwrap());
+        assert_eq!(after, PartitionTally { next_offset: 3, ..before });
+        // Records that came behind the end in the same batch.
+        feed(&mut counter, 3);
+        counter.reached_end(3);
+        assert_eq!(counter.next_offset(), 4);
+    }
+
+    #[test]
+    fn the_end_of_a_log_that_refutes_the_checkpoint_is_not_passed_over_to() {
+        let settings = settings();
+        let last = LastRecord::of(&record(2, &vote(2)));
+        let mut counter = Counter::resume(&settings, 4, restored(Some(last), &settings.election), 0, 1);
+        counter.reached_end(9);
+        assert_eq!(counter.next_offset(), 3);
+        assert_eq!(counter.record(&record(2, &vote(7))), None);
+        counter.reached_end(9);
+        assert_eq!(counter.next_offset(), 3);
     }
 
     fn restored(last: Option<LastRecord>, election: &Election) -> Restored {

@@ -225,9 +225,7 @@ impl Worker {
         newest.extend(before.map(|record| (record.position.partition, record)));
         for (partition, counter) in &mut self.counters {
             newest.get(partition).into_iter().for_each(|record| counter.end_batch(record));
-            if self.batch.reaches_end(*partition) {
-                counter.reached_end();
-            }
+            self.batch.end(*partition).into_iter().for_each(|end| counter.reached_end(end));
         }
         metrics::counter!("tallyboard_votes_folded_total", "outcome" => "counted").increment(counted);
         metrics::counter!("tallyboard_votes_folded_total", "outcome" => "rejected").increment(rejected);

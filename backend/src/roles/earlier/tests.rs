@@ -23,6 +23,7 @@ struct Shelf {
 
 struct ShelfReader {
     left: std::collections::VecDeque<(u64, String, Vec<u8>)>,
+    end: u64,
     records_read: std::sync::Arc<AtomicU64>,
 }
 
@@ -43,7 +44,7 @@ impl Reader for ShelfReader {
             });
         }
         if self.left.is_empty() {
-            batch.mark_end(0);
+            batch.mark_end(0, self.end);
         }
         Ok(())
     }
@@ -71,7 +72,8 @@ impl Journal for Shelf {
         let start = starts[&0];
         assert!(self.bounds.contains(&start) || start == self.bounds.end, "{start} {:?}", self.bounds);
         let left = self.records.iter().filter(|record| record.0 >= start).cloned().collect();
-        Ok(Box::new(ShelfReader { left, records_read: self.records_read.clone() }))
+        let (end, records_read) = (self.bounds.end, self.records_read.clone());
+        Ok(Box::new(ShelfReader { left, end, records_read }))
     }
 
     fn join(&self, _: &str, _: &str) -> Result<Box<dyn Membership>, JournalError> {
