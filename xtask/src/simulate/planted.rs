@@ -79,15 +79,15 @@ pub(crate) const PLANTED: &[Planted] = &[
         name: "lowest-offset-wins",
         edits: &[Edit {
             file: PUBLISHER,
-            find: "Some(known) if tally.next_offset < known.tally.next_offset => {}",
-            replace: "Some(known) if tally.next_offset > known.tally.next_offset => {}",
+            find: "Some(known) if tally.next_offset <= known.tally.next_offset => return,",
+            replace: "Some(known) if tally.next_offset >= known.tally.next_offset => return,",
         }],
     },
     Planted {
         name: "newest-tally-wins",
         edits: &[Edit {
             file: PUBLISHER,
-            find: "            Some(known) if tally.next_offset < known.tally.next_offset => {}\n",
+            find: "            Some(known) if tally.next_offset <= known.tally.next_offset => return,\n",
             replace: "",
         }],
     },

@@ -3,9 +3,10 @@
 //! Versions only grow and results never go back: a publisher that takes over waits until the tallies that it has
 //! cover everything that was published before, and goes on with the next number.
 //!
-//! The watermark is that of the partitions that aren't idle, and never goes back either. A counter that is at the end of
-//! its log tells an unchanged tally again every 10 seconds: a partition whose tally is told again so long after its last
-//! change is idle, until the next change or until nobody tells it any more.
+//! The watermark is that of the partitions that aren't idle, and never goes back either. A partition is idle where its
+//! log has brought no vote that was counted for a while, and all of it is in the tally: rejected records alone don't
+//! keep it awake, and records that nobody has folded yet do. So while a partition holds the watermark back, the journal
+//! is asked now and then how long the logs are.
 
 mod shell;
 
@@ -25,9 +26,12 @@ use crate::{
 /// After so many deltas comes a snapshot: a reader that starts anywhere finds one within so many records.
 pub const SNAPSHOT_EVERY: u32 = 100;
 
-/// A partition without a new record for so long, by the publisher's stopwatch, doesn't hold the watermark back; a tally
-/// that wasn't told for so long proves nothing any more. Three times the interval in which unchanged tallies are told.
+/// A partition without another vote counted for so long, by the publisher's stopwatch, doesn't hold the watermark back;
+/// that all of its log was counted proves nothing any more after so long.
 pub const IDLE_AFTER_MS: i64 = 30_000;
+
+/// How often the journal is asked how long the logs are, at most.
+const ASK_INTERVAL_MS: i64 = 10_000;
 
 /// Merges tallies into publications.
 pub struct Publisher {
@@ -41,22 +45,33 @@ pub struct Publisher {
     deltas: u32,
     changed: bool,
     due_ms: i64,
+    /// How long the logs were when the journal was asked last, and when that was; empty where it didn't answer.
+    ends: (i64, BTreeMap<u32, u64>),
 }
 
-/// The newest tally of a partition.
+/// The newest tally of a partition. Times are those of the stopwatch.
 struct Known {
     tally: PartitionTally,
-    /// When it came, by the stopwatch.
-    changed_ms: i64,
-    /// When it came once more, unchanged.
-    retold_ms: Option<i64>,
+    /// Since when no other vote was counted, as far as is known here.
+    counted_ms: i64,
+    /// A moment at which nothing lay in the log that isn't in the tally.
+    covered_ms: Option<i64>,
 }
 
 impl Known {
+    fn is_quiet(&self, at_ms: i64) -> bool {
+        at_ms - self.counted_ms >= IDLE_AFTER_MS
+    }
+
     fn is_idle(&self, elapsed_ms: i64) -> bool {
-        self.retold_ms.is_some_and(|retold_ms| {
-            retold_ms - self.changed_ms >= IDLE_AFTER_MS && elapsed_ms - retold_ms < IDLE_AFTER_MS
-        })
+        self.covered_ms.is_some_and(|at_ms| self.is_quiet(at_ms) && elapsed_ms - at_ms < IDLE_AFTER_MS)
+    }
+
+    /// Takes note of where the log ended at a moment.
+    fn compare(&mut self, (at_ms, ends): &(i64, BTreeMap<u32, u64>)) {
+        if ends.get(&self.tally.partition).is_some_and(|end| self.tally.next_offset >= *end) {
+            self.covered_ms = Some(*at_ms);
+        }
     }
 }
 
@@ -74,6 +89,7 @@ impl Publisher {
             deltas: SNAPSHOT_EVERY,
             changed: true,
             due_ms: i64::MIN,
+            ends: (i64::MIN, BTreeMap::new()),
         }
     }
 
@@ -83,14 +99,33 @@ impl Publisher {
         if !tally.fits(&self.election) {
             return;
         }
-        match self.tallies.get_mut(&tally.partition) {
-            Some(known) if tally.next_offset < known.tally.next_offset => {}
-            Some(known) if tally.next_offset == known.tally.next_offset => known.retold_ms = Some(elapsed_ms),
-            _ => {
-                let known = Known { changed_ms: elapsed_ms, retold_ms: None, tally };
-                self.tallies.insert(known.tally.partition, known);
-                self.changed = true;
-            }
+        let (counted_ms, covered_ms) = match self.tallies.get(&tally.partition) {
+            Some(known) if tally.next_offset <= known.tally.next_offset => return,
+            Some(known) if tally.votes() == known.tally.votes() => (known.counted_ms, known.covered_ms),
+            _ => (elapsed_ms, None),
+        };
+        let mut known = Known { tally, counted_ms, covered_ms };
+        known.compare(&self.ends);
+        self.tallies.insert(known.tally.partition, known);
+        self.changed = true;
+    }
+
+    /// Whether it is worth asking the journal how long the logs are: a partition without votes holds the watermark back,
+    /// and the last answer is old.
+    #[must_use]
+    pub fn wants_ends(&self, elapsed_ms: i64) -> bool {
+        let highest = self.tallies.values().filter_map(|known| known.tally.newest_ms).max();
+        let holds_back = |known: &Known| {
+            known.tally.newest_ms.is_some_and(|newest| Some(newest) < highest) && known.is_quiet(elapsed_ms)
+        };
+        elapsed_ms >= self.ends.0.saturating_add(ASK_INTERVAL_MS) && self.tallies.values().any(holds_back)
+    }
+
+    /// Takes note of the next offset of every log, as the journal answered at `elapsed_ms`; of none where it didn't.
+    pub fn ends(&mut self, ends: BTreeMap<u32, u64>, elapsed_ms: i64) {
+        self.ends = (elapsed_ms, ends);
+        for known in self.tallies.values_mut() {
+            known.compare(&self.ends);
         }
     }
 
@@ -299,20 +334,27 @@ mod tests {
         (results.version, results.watermark.map(Timestamp::as_millisecond))
     }
 
+    /// Tells the publisher where the logs end, if it asks.
+    fn answer(publisher: &mut Publisher, now_ms: i64, ends: [u64; 2]) -> bool {
+        let asks = publisher.wants_ends(now_ms);
+        if asks {
+            publisher.ends((0..).zip(ends).collect(), now_ms);
+        }
+        asks
+    }
+
     #[test]
     fn an_idle_partition_does_not_hold_the_watermark_back() {
         let election = Election { allowed_lateness_ms: 0, ..election::demo() };
         let mut publisher = Publisher::resume(election.clone(), None, 0);
         publisher.tally(cast(&election, 0, 5, 100), 0);
         publisher.tally(cast(&election, 1, 5, 900), 0);
-        assert_eq!(watermark_at(&mut publisher, 0), (1, Some(100)));
-        for reminder_ms in [10_000, 20_000, 29_999] {
-            publisher.tally(cast(&election, 0, 5, 100), reminder_ms);
-            assert_eq!(watermark_at(&mut publisher, reminder_ms), (1, Some(100)));
-        }
-        // Told again so long after its last change: a version of its own, without any vote.
-        publisher.tally(cast(&election, 0, 5, 100), 30_000);
+        assert!(!answer(&mut publisher, 29_999, [5, 5]), "nobody has been quiet for long");
+        assert_eq!(watermark_at(&mut publisher, 29_999), (1, Some(100)));
+        // All of its log is counted: a version of its own, without any vote.
+        assert!(answer(&mut publisher, 30_000, [5, 5]));
         assert_eq!(watermark_at(&mut publisher, 30_000), (2, Some(900)));
+        assert!(!answer(&mut publisher, 39_999, [5, 5]), "the journal isn't asked all the time");
         // The next vote holds it where it is.
         publisher.tally(cast(&election, 0, 6, 200), 31_000);
         assert_eq!(watermark_at(&mut publisher, 31_000), (3, Some(900)));
@@ -321,22 +363,58 @@ mod tests {
         publisher.tally(cast(&election, 0, 7, 1200), 33_000);
         assert_eq!(watermark_at(&mut publisher, 33_000), (5, Some(1000)));
         // All idle: everything that is there has been counted.
-        for partition in [0, 1] {
-            let newest = publisher.tallies[&partition].tally.clone();
-            publisher.tally(newest, 70_000);
-        }
+        assert!(answer(&mut publisher, 70_000, [7, 6]));
         assert_eq!(watermark_at(&mut publisher, 70_000), (6, Some(1200)));
     }
 
     #[test]
-    fn a_partition_that_nobody_tells_of_is_not_idle() {
+    fn rejected_records_alone_do_not_keep_a_partition_awake() {
+        let election = Election { allowed_lateness_ms: 0, ..election::demo() };
+        let mut publisher = Publisher::resume(election.clone(), None, 0);
+        let counted = cast(&election, 0, 5, 100);
+        publisher.tally(cast(&election, 1, 5, 900), 0);
+        for second in 0..30 {
+            let rejected = PartitionTally { next_offset: 5 + second, ..counted.clone() };
+            publisher.tally(rejected, second.cast_signed() * 1000);
+        }
+        assert_eq!(watermark_at(&mut publisher, 29_000), (1, Some(100)));
+        // Some always lie in the log that aren't folded yet; that all from a moment ago are is enough.
+        assert!(answer(&mut publisher, 30_000, [36, 5]));
+        assert_eq!(watermark_at(&mut publisher, 30_000), (1, Some(100)));
+        publisher.tally(PartitionTally { next_offset: 35, ..counted.clone() }, 30_100);
+        assert_eq!(watermark_at(&mut publisher, 30_100), (2, Some(100)));
+        publisher.tally(PartitionTally { next_offset: 37, ..counted }, 30_200);
+        assert_eq!(watermark_at(&mut publisher, 30_200), (3, Some(900)));
+    }
+
+    #[test]
+    fn a_partition_whose_log_is_not_counted_to_its_end_is_not_idle() {
         let election = Election { allowed_lateness_ms: 0, ..election::demo() };
         let mut publisher = Publisher::resume(election.clone(), None, 0);
         publisher.tally(cast(&election, 0, 5, 100), 0);
         publisher.tally(cast(&election, 1, 5, 300), 0);
-        publisher.tally(cast(&election, 0, 5, 100), 35_000);
+        // Its counter died; what lies behind in its log may be votes.
+        assert!(answer(&mut publisher, 35_000, [6, 5]));
+        assert_eq!(watermark_at(&mut publisher, 35_000), (1, Some(100)));
+        // A tally that is told once more proves nothing.
+        publisher.tally(cast(&election, 0, 5, 100), 40_000);
+        assert_eq!(watermark_at(&mut publisher, 40_000), (1, Some(100)));
+        // A journal that doesn't answer proves nothing either, and isn't asked at once again.
+        publisher.ends(BTreeMap::new(), 45_000);
+        assert_eq!(watermark_at(&mut publisher, 45_000), (1, Some(100)));
+        assert!(!answer(&mut publisher, 54_999, [5, 5]));
+        assert!(answer(&mut publisher, 55_000, [5, 5]));
+        assert_eq!(watermark_at(&mut publisher, 55_000), (2, Some(300)));
+    }
+
+    #[test]
+    fn that_a_log_was_counted_to_its_end_proves_nothing_for_long() {
+        let election = Election { allowed_lateness_ms: 0, ..election::demo() };
+        let mut publisher = Publisher::resume(election.clone(), None, 0);
+        publisher.tally(cast(&election, 0, 5, 100), 0);
+        publisher.tally(cast(&election, 1, 5, 300), 0);
+        assert!(answer(&mut publisher, 35_000, [5, 5]));
         assert_eq!(watermark_at(&mut publisher, 35_000), (1, Some(300)));
-        // Its counter died; what lies behind in its log is unknown.
         publisher.tally(cast(&election, 1, 6, 800), 65_000);
         assert_eq!(watermark_at(&mut publisher, 65_000), (2, Some(300)));
     }

@@ -174,10 +174,29 @@ impl Office {
             self.tally(&record, &settings.topics.votes)?;
         }
         self.batch = batch;
+        self.ask_for_ends(&settings.topics.votes)?;
         if !self.publish(&settings.topics)? {
             self.say_behind();
         }
         Ok(Pace::Go)
+    }
+
+    fn ask_for_ends(&mut self, votes: &str) -> Result<(), JournalError> {
+        // The moment before the question: what the answer misses came later.
+        let asked_ms = self.clock.elapsed_ms();
+        if !self.publisher.wants_ends(asked_ms) {
+            return Ok(());
+        }
+        let ends = match self.journal.bounds(votes) {
+            Ok(bounds) => bounds.into_iter().map(|(partition, bounds)| (partition, bounds.end)).collect(),
+            Err(error) if error.is_transient() => {
+                tracing::debug!(%error, "the votes topic can't be asked how long it is");
+                BTreeMap::new()
+            }
+            Err(error) => return Err(error),
+        };
+        self.publisher.ends(ends, asked_ms);
+        Ok(())
     }
 
     fn say_behind(&mut self) {
