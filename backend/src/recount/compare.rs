@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
-use tallyboard_shared::results::Results;
+use tallyboard_shared::{results::Results, timeline::Timeline};
 
 use super::Difference;
 
@@ -14,7 +15,17 @@ use super::Difference;
 /// Left out is what doesn't follow from the votes: number, time and offsets, which the recount takes from the
 /// publication, and the watermark, for which see [`watermark`].
 pub(super) fn results(published: &Results, recounted: &Results) -> Vec<Difference> {
-    let (published, recounted) = (figures(published), figures(recounted));
+    // What the recount takes from the publication.
+    let passed_over = ["version", "as_of", "inputs", "watermark"];
+    differences(&figures("", published, &passed_over), &figures("", recounted, &passed_over))
+}
+
+/// Every figure of the timeline that isn't the same in both, by the start of its window.
+pub(super) fn timeline(published: &Timeline, recounted: &Timeline) -> Vec<Difference> {
+    differences(&figures("timeline", published, &[]), &figures("timeline", recounted, &[]))
+}
+
+fn differences(published: &BTreeMap<String, Value>, recounted: &BTreeMap<String, Value>) -> Vec<Difference> {
     let missing = published.keys().filter(|figure| !recounted.contains_key(*figure));
     let mut names: Vec<_> = recounted.keys().chain(missing).collect();
     names.sort_unstable();
@@ -29,18 +40,18 @@ pub(super) fn results(published: &Results, recounted: &Results) -> Vec<Differenc
         .collect()
 }
 
-fn figures(results: &Results) -> BTreeMap<String, Value> {
-    let mut value = serde_json::to_value(results).expect("results have only text keys");
-    let fields = value.as_object_mut().expect("results are an object");
-    for name in ["version", "as_of", "inputs", "watermark"] {
-        fields.remove(name);
+fn figures(path: &str, of: &impl Serialize, passed_over: &[&str]) -> BTreeMap<String, Value> {
+    let mut value = serde_json::to_value(of).expect("what is published has only text keys");
+    let fields = value.as_object_mut().expect("what is published is an object");
+    for name in passed_over {
+        fields.remove(*name);
     }
     let mut figures = BTreeMap::new();
-    flatten(String::new(), value, &mut figures);
+    flatten(path.to_owned(), value, &mut figures);
     figures
 }
 
-/// Scalars by their path; the items of a list go by their `id`.
+/// Scalars by their path; the items of a list go by what names them.
 fn flatten(path: String, value: Value, figures: &mut BTreeMap<String, Value>) {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
     match value {
@@ -52,8 +63,7 @@ fn flatten(path: String, value: Value, figures: &mut BTreeMap<String, Value>) {
         Value::Array(items) => {
             let mut seen = BTreeMap::<String, usize>::new();
             for (number, item) in items.into_iter().enumerate() {
-                let name =
-                    item.get("id").and_then(Value::as_str).map_or_else(|| number.to_string(), str::to_owned);
+                let name = name_of(&item).unwrap_or_else(|| number.to_string());
                 let times = seen.entry(name.clone()).or_default();
                 *times += 1;
                 // An id that is there twice must not hide one of the two.
@@ -65,6 +75,13 @@ fn flatten(path: String, value: Value, figures: &mut BTreeMap<String, Value>) {
         Value::Null => {}
         scalar => drop(figures.insert(path, scalar)),
     }
+}
+
+/// The id of an item, the start of a window, the party of a party, or what names a group of voters.
+fn name_of(item: &Value) -> Option<String> {
+    let text = |name: &str| item.get(name).and_then(Value::as_str);
+    let group = || Some([text("by")?, text("contest")?, text("group")?].join("/"));
+    ["id", "start", "party"].into_iter().find_map(text).map(str::to_owned).or_else(group)
 }
 
 /// Whether the published watermark is one that these partitions can have.
@@ -102,7 +119,7 @@ mod tests {
     use super::*;
     use crate::{
         election,
-        tally::{Cell, PartitionTally, merge},
+        tally::{Cell, PartitionTally, Window, merge, merge_timeline},
     };
 
     fn counted() -> Results {
@@ -155,6 +172,49 @@ mod tests {
                 election::demo().definition_hash
             )],
         );
+    }
+
+    #[test]
+    fn a_window_that_was_forged_moved_or_hidden_is_named_by_its_start() {
+        let timeline_of = |windows: &[(i64, u64)], watermark_ms: i64| {
+            let election = election::demo();
+            let mut tally = PartitionTally::sample(&election, 0, 0, Vec::new());
+            tally.timeline.windows = windows
+                .iter()
+                .map(|(number, votes)| Window { number: *number, votes: vec![(1, *votes)] })
+                .collect();
+            let mut results = counted();
+            results.watermark = Timestamp::from_millisecond(watermark_ms).ok();
+            merge_timeline(&election, [&tally].into_iter(), &results)
+        };
+        let recounted = timeline_of(&[(0, 5), (2, 6)], 60_000);
+        let candidate = counted().contests[0].candidates[1].id.clone();
+        let seen = |published: &Timeline| {
+            timeline(published, &recounted).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(&recounted), Vec::<String>::new());
+        let at = "timeline/windows/1970-01-01T00:02:00Z/contests/president";
+        assert_eq!(
+            seen(&timeline_of(&[(0, 5), (2, 7)], 60_000)),
+            [
+                format!("{at}/candidates/{candidate}: published 7, recounted 6"),
+                format!("{at}/votes: published 7, recounted 6"),
+            ]
+        );
+        let moved = seen(&timeline_of(&[(0, 5), (1, 6)], 60_000)).join("\n");
+        assert!(moved.contains("00:01:00Z") && moved.contains("00:02:00Z"), "{moved}");
+        assert!(!moved.contains("00:00:00Z"), "{moved}");
+        let hidden = seen(&timeline_of(&[(0, 5)], 60_000)).join("\n");
+        assert!(hidden.contains(&format!("{at}/votes: published nothing, recounted 6")), "{hidden}");
+        let mut not_final = recounted.clone();
+        not_final.windows[0].is_final = false;
+        assert_eq!(
+            seen(&not_final),
+            ["timeline/windows/1970-01-01T00:00:00Z/final: published false, recounted true"]
+        );
+        let mut older = recounted.clone();
+        older.version = 3;
+        assert_eq!(seen(&older), ["timeline/version: published 3, recounted 4"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use tallyboard_shared::election::Election;
 
-use super::Progress;
+use super::{Progress, contests::Contests};
 use crate::{
     journal::{Batch, Journal, JournalError},
     tally::{FINGERPRINT_BYTES, FingerprintKey, Fold, Outcome, PartitionTally, Record},
@@ -30,6 +30,8 @@ pub(super) struct Job<'a> {
     pub(super) ends: &'a BTreeMap<u32, u64>,
     /// One for all partitions, so that fingerprints can be compared.
     pub(super) key: FingerprintKey,
+    /// One for all partitions too, for where there is no definition.
+    pub(super) contests: &'a Contests,
     pub(super) progress: &'a Progress,
 }
 
@@ -52,9 +54,14 @@ impl Counted {
 /// Counts every partition.
 pub(super) fn all(job: &Job<'_>, threads: NonZero<usize>) -> Result<BTreeMap<u32, Counted>, JournalError> {
     in_parallel(job.ends, threads, |partition, end| {
-        let mut fold = fold(job, partition, end, |_, _| {})?;
+        let mut named = Vec::new();
+        let mut fold = fold(job, partition, end, |_, voter| {
+            if !job.election.defined {
+                named.extend_from_slice(voter);
+            }
+        })?;
         let tally = fold.tally();
-        let mut voters = fold.take_fingerprints();
+        let mut voters = if job.election.defined { fold.take_fingerprints() } else { named };
         // The set of voters goes first, and then what the list has to spare: the others still need memory.
         drop(fold);
         voters.as_chunks_mut::<FINGERPRINT_BYTES>().0.sort_unstable();
@@ -97,7 +104,8 @@ pub(super) fn in_parallel<T: Send>(
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Folds a partition up to `end`, telling every counted vote's offset and voter, and keeping all fingerprints.
+/// Folds a partition up to `end`, telling every counted vote's offset and voter. With a definition the fold keeps the
+/// fingerprints; without one those that it has can't be compared with those of other partitions.
 pub(super) fn fold(
     job: &Job<'_>,
     partition: u32,
@@ -105,7 +113,10 @@ pub(super) fn fold(
     mut counted: impl FnMut(u64, &Fingerprint),
 ) -> Result<Fold, JournalError> {
     let mut fold = Fold::new(job.election, partition, job.key);
-    fold.keep_fingerprints();
+    if job.election.defined {
+        fold.keep_fingerprints();
+    }
+    let mut contests = job.contests.of_a_partition();
     if end == 0 {
         return Ok(fold);
     }
@@ -134,7 +145,11 @@ pub(super) fn fold(
                 value: record.value,
             });
             if let Some(Outcome::Counted { .. }) = outcome {
-                counted(offset, fold.fingerprints().last_chunk().expect("a counted vote has a voter"));
+                let voter = match fold.fingerprints().last_chunk() {
+                    Some(voter) => *voter,
+                    None => contests.fingerprint(job.key, record.value),
+                };
+                counted(offset, &voter);
             }
         }
         job.progress.advance(fold.next_offset() - before);

@@ -1,17 +1,16 @@
 //! The recount: folds the votes topic once more and compares with what was published, figure by figure.
 //!
 //! It reads the newest version from `election_results`, folds each partition of the votes from its first offset up to
-//! exactly the version's `inputs`, and compares everything that follows from those votes: the results, and the rows
-//! of both aggregate topics. What lies behind `inputs` isn't part of the version and is only mentioned.
+//! exactly the version's `inputs`, and compares everything that follows from those votes: the results, the timeline, and
+//! the rows of both aggregate topics. What lies behind `inputs` isn't part of the version and is only mentioned.
 //!
 //! The count tells a voter's votes apart within a partition. The recount looks over all of them: a voter who was
 //! counted in two partitions was counted twice, and is a finding like a wrong sum. That takes 12 bytes of memory for
-//! each counted vote, besides the voters' sets of the partitions that are being folded, one for each thread. Without a
-//! definition each partition numbers contests as they come, so there the look finds voters of the same contest only
-//! where its number is the same.
+//! each counted vote, besides the voters' sets of the partitions that are being folded, one for each thread.
 
 mod across;
 mod compare;
+mod contests;
 mod count;
 mod progress;
 mod report;
@@ -24,11 +23,11 @@ use tallyboard_shared::election::Election;
 pub use progress::Progress;
 pub use report::{Difference, Report, SplitVoter};
 
-use self::count::Job;
+use self::{contests::Contests, count::Job};
 use crate::{
     journal::{Journal, JournalError, Topics},
     roles::newest::{NewestPublication, newest_publication},
-    tally::{FingerprintKey, merge},
+    tally::{FingerprintKey, merge, merge_timeline},
 };
 
 /// What a recount needs to know.
@@ -66,7 +65,7 @@ pub fn recount(
     progress: &Progress,
 ) -> Result<Report, RecountError> {
     let topics = &settings.topics;
-    let NewestPublication { election: published_by, results: mut published } =
+    let NewestPublication { election: published_by, results: mut published, timeline } =
         newest_publication(journal, &topics.results)?
             .ok_or_else(|| RecountError::NothingPublished(topics.results.clone()))?;
     // Shares and turnout are derived on both sides by the same code.
@@ -77,18 +76,21 @@ pub fn recount(
     progress.expect(ends.values().sum());
 
     let key = FingerprintKey::random();
-    let job = Job { journal, topic: &topics.votes, election, ends: &ends, key, progress };
+    let contests = Contests::default();
+    let job =
+        Job { journal, topic: &topics.votes, election, ends: &ends, key, contests: &contests, progress };
     let counted = count::all(&job, settings.threads)?;
     let suspects = across::counted_twice(&counted, settings.threads);
     let split_voters = across::locate(&job, suspects, settings.threads)?;
 
-    let recounted = merge(
-        election,
-        counted.values().map(|partition| &partition.tally),
-        published.version,
-        published.as_of,
-    );
+    let tallies = counted.values().map(|partition| &partition.tally);
+    let mut recounted = merge(election, tallies.clone(), published.version, published.as_of);
     let mut differences = compare::results(&published, &recounted);
+    // Which windows are final follows from the watermark, which is compared by itself.
+    recounted.watermark = published.watermark;
+    if let Some(timeline) = &timeline {
+        differences.extend(compare::timeline(timeline, &merge_timeline(election, tallies, &recounted)));
+    }
     let newest_votes = counted.values().filter_map(|partition| partition.tally.newest_ms);
     differences.extend(compare::watermark(&published, newest_votes, election.allowed_lateness_ms));
     let rows = rows::compare(journal, topics, election, &recounted)?;
@@ -98,6 +100,7 @@ pub fn recount(
         as_of: published.as_of,
         partitions: ends.len(),
         records: ends.values().sum(),
+        windows: timeline.as_ref().map(|timeline| timeline.windows.len()),
         votes: recounted.totals.votes,
         rejected: recounted.totals.rejected_sum(),
         beyond,

@@ -17,6 +17,8 @@ pub struct Report {
     pub partitions: usize,
     /// Offsets in it.
     pub records: u64,
+    /// Windows of the published timeline; `None` where none was published, and so none compared.
+    pub windows: Option<usize>,
     /// Votes counted by the recount.
     pub votes: u64,
     /// Records not counted by the recount.
@@ -89,15 +91,19 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "version {} of {}: {} records in {} partitions, {} votes counted, {} records not counted; {} rows of the aggregate topics",
+            "version {} of {}: {} records in {} partitions, {} votes counted, {} records not counted; {} windows of the timeline, {} rows of the aggregate topics",
             self.version,
             self.as_of,
             self.records,
             self.partitions,
             self.votes,
             self.rejected,
+            self.windows.unwrap_or_default(),
             self.rows_compared
         )?;
+        if self.windows.is_none() {
+            writeln!(f, "no timeline was published, and none was compared")?;
+        }
         if self.beyond > 0 {
             writeln!(f, "{} offsets lie behind this version and weren't counted", self.beyond)?;
         }
@@ -130,6 +136,7 @@ mod tests {
             as_of: Timestamp::UNIX_EPOCH,
             partitions: 2,
             records: 10,
+            windows: None,
             votes: 8,
             rejected: 2,
             beyond: 0,

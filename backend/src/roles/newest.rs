@@ -1,6 +1,11 @@
 //! The newest publication, read back from `election_results`: where a publisher goes on, and what a recount checks.
 
-use tallyboard_shared::{election::Election, results::Results};
+use tallyboard_shared::{
+    election::Election,
+    results::Results,
+    timeline::{Timeline, TimelineUpdate},
+    update::Update,
+};
 
 use super::{publication::PublicationRecord, publisher::SNAPSHOT_EVERY};
 use crate::journal::{Journal, JournalError, read_to_end};
@@ -12,6 +17,18 @@ pub struct NewestPublication {
     pub election: Election,
     /// The results.
     pub results: Results,
+    /// The timeline; `None` where the snapshot is of a version of Tallyboard that wrote none.
+    pub timeline: Option<Timeline>,
+}
+
+impl NewestPublication {
+    fn apply(&mut self, update: &Update, step: Option<&TimelineUpdate>) -> Result<(), String> {
+        self.results.apply(update).map_err(|gap| format!("it doesn't follow: {gap:?}"))?;
+        if let Some(timeline) = &mut self.timeline {
+            timeline.apply(step, self.results.version, self.results.watermark);
+        }
+        Ok(())
+    }
 }
 
 /// Reads the newest publication; [`None`] where nothing was published.
@@ -32,14 +49,13 @@ pub fn newest_publication(
         let mut unclear: Option<String> = None;
         read_to_end(journal, topic, 0, start, |record| {
             let understood = match serde_json::from_slice(record.value) {
-                Ok(PublicationRecord::Snapshot { election, results, .. }) => {
-                    newest = Some(NewestPublication { election: *election, results: *results });
+                Ok(PublicationRecord::Snapshot { election, results, timeline }) => {
+                    let timeline = timeline.map(|timeline| *timeline);
+                    newest = Some(NewestPublication { election: *election, results: *results, timeline });
                     Ok(())
                 }
-                Ok(PublicationRecord::Delta { update, .. }) => match newest.as_mut() {
-                    Some(newest) => {
-                        newest.results.apply(&update).map_err(|gap| format!("it doesn't follow: {gap:?}"))
-                    }
+                Ok(PublicationRecord::Delta { update, timeline }) => match newest.as_mut() {
+                    Some(newest) => newest.apply(&update, timeline.as_deref()),
                     None => Ok(()),
                 },
                 Err(error) => Err(error.to_string()),

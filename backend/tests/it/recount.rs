@@ -153,6 +153,11 @@ fn copy_a_vote_into_another_partition(ballots: &Ballots) -> String {
         let record = NewRecord::new(format!("key {key}"), value.clone());
         copy = journal.append(&ballots.topics.votes, vec![record]).unwrap()[0];
     }
+    split_voter(position, copy)
+}
+
+/// The words of a recount for a voter with these first votes.
+fn split_voter(position: Position, copy: Position) -> String {
     let mut places = [position, copy];
     places.sort_unstable_by_key(|place| place.partition);
     let [one, other] = places.map(|place| format!("partition {} offset {}", place.partition, place.offset));
@@ -166,6 +171,8 @@ fn a_recount_agrees_with_the_count_and_finds_what_was_forged(ballots: &Ballots) 
 
     let (forged_version, words) = forge_a_publication(ballots);
     let row = forge_a_row(ballots, forged_version);
+    let text = ballots.recount(&[]).1;
+    assert!(text.contains("no timeline was published"), "{text}");
     ballots.is_different(&[], &[&words, &row, "DIFFERENT"]);
 }
 
@@ -173,6 +180,84 @@ fn a_voter_counted_in_two_partitions_is_found(ballots: &Ballots) {
     ballots.count();
     let words = copy_a_vote_into_another_partition(ballots);
     ballots.count_on();
+    ballots.is_different(&[], &[&words, "DIFFERENT: 0 figures, 1 voters counted twice"]);
+}
+
+/// Publishes a version in which a window of the timeline has one vote more.
+fn forge_a_window(ballots: &Ballots) -> String {
+    let journal = ballots.open();
+    let newest = newest_publication(&*journal, &ballots.topics.results).unwrap().unwrap();
+    let (mut results, mut timeline) = (newest.results, newest.timeline.unwrap());
+    results.version += 1;
+    timeline.version = results.version;
+    let window = &mut timeline.windows[0];
+    let start = window.start;
+    let contest = window.contests.values_mut().next().unwrap();
+    contest.votes += 1;
+    let words = format!(
+        "timeline/windows/{start}/contests/president/votes: published {}, recounted {}",
+        contest.votes,
+        contest.votes - 1
+    );
+    let forged = PublicationRecord::Snapshot {
+        election: Box::new(newest.election),
+        results: Box::new(results.clone()),
+        timeline: Some(Box::new(timeline)),
+    };
+    let record = NewRecord::new(results.version.to_string(), serde_json::to_vec(&forged).unwrap());
+    journal.append(&ballots.topics.results, vec![record]).unwrap();
+    words
+}
+
+#[test]
+fn a_forged_window_of_the_timeline_is_found() {
+    let ballots = Ballots::embedded();
+    ballots.count();
+    let words = ballots.is_equal();
+    assert!(words.contains(" windows of the timeline"), "{words}");
+    let words = forge_a_window(&ballots);
+    ballots.is_different(&[], &[&words, "DIFFERENT: 1 figures, 0 voters"]);
+}
+
+#[test]
+fn without_a_definition_a_voter_counted_in_two_partitions_is_found_in_whatever_contest() {
+    let ballots = Ballots::embedded();
+    ballots.open().ensure_topics(&ballots.topics.specs(2)).unwrap();
+    let vote = |voter: &str, contest: &str| {
+        format!(
+            r#"{{"voter_id":"{voter}","contest_id":"{contest}","candidate_id":"c","voting_time":"2026-11-03 08:15:00","location_id":"p"}}"#
+        )
+    };
+    let journal = ballots.open();
+    // A key for each partition.
+    let key_of = |partition| {
+        let mut number = 0..;
+        loop {
+            let key = format!("key {}", number.next().unwrap());
+            let hash = murmur2::murmur2(key.as_bytes(), 0x9747_b28c) & 0x7fff_ffff;
+            if hash % 2 == partition {
+                return key;
+            }
+        }
+    };
+    let keys = [0, 1].map(key_of);
+    // Each partition numbers the two contests in another order.
+    let votes = [
+        (&keys[0], vote("ada", "k")),
+        (&keys[0], vote("bo", "j")),
+        (&keys[1], vote("cy", "j")),
+        (&keys[1], vote("ada", "k")),
+        // Not twice: another contest, which has there the number of the first here.
+        (&keys[1], vote("bo", "k")),
+    ];
+    let votes = votes.map(|(key, vote)| NewRecord::new(key.as_str(), vote));
+    let places = journal.append(&ballots.topics.votes, votes.to_vec()).unwrap();
+    assert_eq!(places.iter().map(|place| place.partition).collect::<Vec<_>>(), [0, 0, 1, 1, 1]);
+    drop(journal);
+    let mut server = ballots.serve(&[]);
+    server.results_of(5);
+    assert!(server.stop().success());
+    let words = split_voter(places[0], places[3]);
     ballots.is_different(&[], &[&words, "DIFFERENT: 0 figures, 1 voters counted twice"]);
 }
 
