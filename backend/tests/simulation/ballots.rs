@@ -31,7 +31,60 @@ pub(crate) struct Ballot {
     pub(crate) location: &'static str,
     pub(crate) cast_at_ms: i64,
     pub(crate) simulated: bool,
+    /// The groups of voters that it is in.
+    pub(crate) gender: &'static str,
+    pub(crate) age_band: &'static str,
 }
+
+/// Every id that counted votes can have, so that they needn't be copied.
+const IDS: [&str; 17] = [
+    "president",
+    "council",
+    "mayor",
+    "election",
+    "ada",
+    "ben",
+    "cyd",
+    "dot",
+    "eve",
+    "zed",
+    "n",
+    "s",
+    "w",
+    "e",
+    "x",
+    "Northford",
+    "Southwick",
+];
+
+/// An id that isn't copied.
+pub(crate) fn known(id: &str) -> &'static str {
+    IDS.into_iter().find(|known| *known == id).expect("worlds have few ids")
+}
+
+/// What a ballot says of the voter's gender, and the group that this is.
+const GENDERS: [(&str, &str); 7] = [
+    ("", "unknown"),
+    (r#""gender":"female""#, "female"),
+    (r#""gender":"Female""#, "female"),
+    (r#""gender":"male""#, "male"),
+    (r#""gender":"diverse""#, "other"),
+    (r#""gender":7"#, "unknown"),
+    (r#""gender":"""#, "unknown"),
+];
+
+/// What a ballot says of the voter's age, and the group that this is.
+const AGES: [(&str, &str); 9] = [
+    ("", "unknown"),
+    (r#""registered_age":17"#, "under_18"),
+    (r#""registered_age":18"#, "18_24"),
+    (r#""registered_age":34"#, "25_34"),
+    (r#""registered_age":35"#, "35_44"),
+    (r#""registered_age":45"#, "45_54"),
+    (r#""registered_age":64"#, "55_64"),
+    (r#""registered_age":65"#, "65_plus"),
+    (r#""registered_age":"44""#, "unknown"),
+];
 
 /// Where votes come from.
 pub(crate) struct Ballots {
@@ -62,9 +115,19 @@ impl Ballots {
             let again = self.rng.random_range(0..self.sent.len());
             return self.sent[again].clone();
         }
+        let (record, note) = if kind < 20 { self.rubbish(now_ms) } else { self.ballot(EPOCH_MS + now_ms) };
+        self.noted(record, note)
+    }
+
+    /// A record that no definition counts, for a partition in turn.
+    pub(crate) fn next_rubbish(&mut self, now_ms: i64) -> NewRecord {
+        let (mut record, note) = self.rubbish(now_ms);
+        record.key = None;
+        self.noted(record, note)
+    }
+
+    fn noted(&mut self, mut record: NewRecord, note: Note) -> NewRecord {
         let number = u32::try_from(self.notes.len()).expect("runs are short");
-        let (mut record, note) =
-            if kind < 20 { self.rubbish(now_ms) } else { self.ballot(EPOCH_MS + now_ms) };
         record.headers.push((NUMBER_HEADER.to_owned(), number.to_le_bytes().to_vec()));
         self.notes.push(note);
         self.sent.push(record.clone());
@@ -86,7 +149,7 @@ impl Ballots {
             Some("council") => pick(&["dot", "dot", "eve", "eve", "eve", "ada"]),
             _ => pick(&["ada", "ada", "ada", "ben", "ben", "ben", "cyd", "cyd", "dot", "zed"]),
         };
-        let location = pick(&["n", "n", "n", "Northford", "s", "s", "Southwick", "w", "w", "x"]);
+        let location = pick(&["n", "n", "n", "Northford", "s", "s", "Southwick", "w", "w", "e", "x"]);
         let cast_at_ms = now_ms
             + match self.rng.random_range(0..100) {
                 0..70 => self.rng.random_range(-3_000..1_000),
@@ -112,20 +175,23 @@ impl Ballots {
         if let Some(contest) = contest {
             fields.push(format!(r#""contest_id":"{contest}""#));
         }
-        let more =
-            [r#""vote":1"#, r#""gender":"female""#, r#""registered_age":44"#, r#""biography":"\u00e9 {}""#];
-        for field in more {
+        for field in [r#""vote":1"#, r#""biography":"\u00e9 {}""#] {
             if self.rng.random_ratio(1, 3) {
                 fields.push(field.to_owned());
             }
         }
+        let (gender_field, gender) = GENDERS[self.rng.random_range(0..GENDERS.len())];
+        let (age_field, age_band) = AGES[self.rng.random_range(0..AGES.len())];
+        let told = [gender_field, age_field].into_iter().filter(|field| !field.is_empty());
+        fields.extend(told.map(str::to_owned));
         let turn = self.rng.random_range(0..fields.len());
         fields.rotate_left(turn);
         let mut record = NewRecord::new(voter.clone(), format!("{{{}}}", fields.join(",")));
         if simulated {
             record.headers.push((SIMULATION_HEADER.to_owned(), Vec::new()));
         }
-        (record, Note::Ballot(Ballot { voter, contest, candidate, location, cast_at_ms, simulated }))
+        let ballot = Ballot { voter, contest, candidate, location, cast_at_ms, simulated, gender, age_band };
+        (record, Note::Ballot(ballot))
     }
 
     /// One of the two formats, and the moment that it really says.
@@ -177,7 +243,8 @@ pub(crate) fn definition(rng: &mut Xoshiro256PlusPlus, edition: u32) -> String {
         ("mode", pick(&["\"simulation\"", "\"simulation\"", "\"test\"", "\"live\""]).to_owned()),
         ("late_policy", pick(&["\"count\"", "\"count\"", "\"reject\""]).to_owned()),
         ("allowed_lateness", pick(&["\"1s\"", "\"5s\"", "\"1m\""]).to_owned()),
-        ("timeline_window", pick(&["\"1m\"", "\"10s\""]).to_owned()),
+        ("timeline_window", pick(&["\"1m\"", "\"10s\"", "\"1s\""]).to_owned()),
+        ("breakdowns", pick(&["[]", "[\"gender\"]", "[\"age_band\", \"gender\"]"]).to_owned()),
         ("embargo", pick(&["\"none\"", "\"none\"", "\"until_close\""]).to_owned()),
         ("disclosure_threshold", pick(&["0", "0", "3"]).to_owned()),
         ("opens_at", format!("\"{}\"", time(-60_000))),
@@ -185,21 +252,34 @@ pub(crate) fn definition(rng: &mut Xoshiro256PlusPlus, edition: u32) -> String {
     ]);
     let settings =
         settings.iter().fold(String::new(), |text, (name, value)| format!("{text}{name} = {value}\n"));
-    let candidate = |id: &str| format!("[[contests.candidates]]\nid = \"{id}\"\nname = \"{id} {edition}\"\n");
-    let place = |id: &str, name: &str, contests: &str| {
-        format!(
-            "[[locations]]\nid = \"{id}\"\nname = \"{name}\"\nregistered_voters = 500\ncontests = {contests}\n"
-        )
+    let regions = rng.random_range(0..3);
+    let candidate = |(id, party): (&str, &str)| {
+        let party = if party.is_empty() { String::new() } else { format!("party = \"{party}\"\n") };
+        format!("[[contests.candidates]]\nid = \"{id}\"\nname = \"{id} {edition}\"\n{party}")
     };
+    let place = |id: &str, name: &str, parent: &str, more: &str| {
+        let parent = if parent.is_empty() { String::new() } else { format!("parent = \"{parent}\"\n") };
+        format!("[[locations]]\nid = \"{id}\"\nname = \"{name}\"\n{parent}{more}\n")
+    };
+    // None, one, or one within another, which has no ballots of its own.
+    let (east, all) = [("", ""), ("e", ""), ("e", "all")][regions];
+    let mut above = String::new();
+    if regions > 0 {
+        above += &place("e", "Eastland", all, "registered_voters = 9");
+    }
+    if regions > 1 {
+        above += &place("all", "All", "", "");
+    }
     [
         format!("id = \"simulated\"\ntitle = \"Edition {edition}\"\n{settings}"),
         "[[contests]]\nid = \"president\"\ntitle = \"President\"\n".to_owned(),
-        ["ada", "ben", "cyd"].map(candidate).concat(),
+        [("ada", "Union"), ("ben", "Reform"), ("cyd", "")].map(candidate).concat(),
         "[[contests]]\nid = \"council\"\ntitle = \"Council\"\n".to_owned(),
-        ["dot", "eve"].map(candidate).concat(),
-        place("n", "Northford", "[\"president\", \"council\"]"),
-        place("s", "Southwick", "[\"president\", \"council\"]"),
-        place("w", "Westerly", "[\"president\"]"),
+        [("dot", "Union"), ("eve", "Reform")].map(candidate).concat(),
+        place("n", "Northford", east, "registered_voters = 500"),
+        above,
+        place("s", "Southwick", east, "registered_voters = 500"),
+        place("w", "Westerly", all, "registered_voters = 500\ncontests = [\"president\"]"),
     ]
     .concat()
 }

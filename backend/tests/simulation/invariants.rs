@@ -11,16 +11,19 @@ use tallyboard::{
     tally::PartitionTally,
 };
 use tallyboard_shared::{
+    Timestamp,
     election::Embargo,
     reason::Reason,
     results::{CountStatus, Results},
+    timeline::Timeline,
 };
 
 use crate::{
-    brokers::{Entry, Faults, ProcessId, State},
+    brokers::{Entry, EntryState, Faults, Log, ProcessId, State},
     journal::SimulatedJournal,
-    oracle::{Count, Oracle, count_of, sums_disagree},
+    oracle::Oracle,
     process::NEVER,
+    published::Version,
     world::World,
 };
 
@@ -35,6 +38,14 @@ pub(crate) struct Seen {
     pub(crate) late: u64,
     pub(crate) rejected: BTreeMap<Reason, u64>,
     pub(crate) repeated_rejections: u64,
+    /// Timelines whose windows had to be wider than the definition says.
+    pub(crate) wide_timelines: u64,
+    /// Versions with regions, with groups of voters, and with a watermark that an idle partition didn't hold back.
+    pub(crate) regions: u64,
+    pub(crate) groups: u64,
+    pub(crate) idle: u64,
+    /// Logs that end with something that readers never see.
+    pub(crate) hidden_ends: u64,
     pub(crate) faults: Faults,
 }
 
@@ -45,6 +56,11 @@ impl Seen {
         self.counted += other.counted;
         self.late += other.late;
         self.repeated_rejections += other.repeated_rejections;
+        self.wide_timelines += other.wide_timelines;
+        self.regions += other.regions;
+        self.groups += other.groups;
+        self.idle += other.idle;
+        self.hidden_ends += other.hidden_ends;
         other.rejected.iter().for_each(|(why, count)| *self.rejected.entry(*why).or_default() += count);
         other.faults.iter().for_each(|(kind, count)| *self.faults.entry(kind).or_default() += count);
     }
@@ -61,7 +77,7 @@ macro_rules! hold {
 /// Checks what was published, where the count isn't complete.
 pub(crate) fn check_published(world: &World) -> Result<(), String> {
     let oracles = oracles(world);
-    versions(world, &oracles)?;
+    versions(world, &oracles, &mut Seen::default())?;
     tallies_are_the_log(world, &oracles)
 }
 
@@ -74,8 +90,9 @@ fn oracles(world: &World) -> Vec<Oracle> {
 /// Checks everything.
 pub(crate) fn check(world: &World, seen: &mut Seen) -> Result<(), String> {
     let oracles = oracles(world);
-    let history = versions(world, &oracles)?;
+    let history = versions(world, &oracles, seen)?;
     the_end_is_complete(world, &oracles, &history, seen)?;
+    the_watermark_has_arrived(world, &oracles, &history)?;
     acknowledged_votes_are_there(world)?;
     tallies_are_the_log(world, &oracles)?;
     rejections_are_written_down(world, &oracles, seen)?;
@@ -83,7 +100,12 @@ pub(crate) fn check(world: &World, seen: &mut Seen) -> Result<(), String> {
     viewers_agree(world, &history)?;
     the_recount_agrees(world)?;
     seen.versions += history.len() as u64;
-    seen.faults.clone_from(&world.brokers.lock().faults);
+    let state = world.brokers.lock();
+    let votes = &state.topics[&world.topics.votes].partitions;
+    let ends_hidden =
+        |log: &&Log| log.entries.last().is_some_and(|entry| entry.state != EntryState::Committed);
+    seen.hidden_ends += votes.iter().filter(ends_hidden).count() as u64;
+    seen.faults.clone_from(&state.faults);
     Ok(())
 }
 
@@ -100,24 +122,29 @@ fn committed<'a>(state: &'a State, topic: &str, partition: usize) -> impl Iterat
 
 /// Versions grow by one, each is there once, nothing in them goes back, and each is the count of exactly what it says
 /// was counted.
-fn versions(world: &World, oracles: &[Oracle]) -> Result<BTreeMap<u64, Results>, String> {
+fn versions(world: &World, oracles: &[Oracle], seen: &mut Seen) -> Result<BTreeMap<u64, Results>, String> {
     let state = world.brokers.lock();
     let mut history: BTreeMap<u64, Results> = BTreeMap::new();
-    let mut last: Option<Results> = None;
+    let mut last: Option<(Results, Timeline)> = None;
     for (offset, entry) in committed(&state, &world.topics.results, 0) {
         let record =
             serde_json::from_slice(&entry.record.value).map_err(|error| format!("{offset}: {error}"))?;
-        let results = match record {
-            PublicationRecord::Snapshot { results, .. } => *results,
-            PublicationRecord::Delta { update, .. } => {
-                let mut results = last.clone().ok_or("the first version is a step")?;
+        let (mut results, timeline) = match record {
+            PublicationRecord::Snapshot { results, timeline, .. } => {
+                (*results, *timeline.ok_or("a snapshot without a timeline")?)
+            }
+            PublicationRecord::Delta { update, timeline: step } => {
+                let (mut results, mut timeline) = last.clone().ok_or("the first version is a step")?;
                 results
                     .apply(&update)
                     .map_err(|gap| format!("version {} doesn't follow: {gap:?}", update.version))?;
-                results
+                timeline.apply(step.as_deref(), results.version, results.watermark);
+                (results, timeline)
             }
         };
-        let (version, before) = (results.version, last.as_ref());
+        // Ratios are derived by every reader: as texts they aren't exact.
+        results.derive();
+        let (version, before) = (results.version, last.as_ref().map(|(results, _)| results));
         hold!(
             version == before.map_or(0, |before| before.version) + 1,
             "version {version} follows {:?}",
@@ -135,16 +162,23 @@ fn versions(world: &World, oracles: &[Oracle]) -> Result<BTreeMap<u64, Results>,
             );
         }
         let oracle = oracle(oracles, &results.election.definition_hash)?;
-        let inputs = results.inputs.iter().map(|(partition, offset)| (partition.0, *offset));
-        // Results don't say these.
-        let expected = Count { windows: BTreeMap::new(), newest_ms: None, ..oracle.below(inputs) };
-        let found = count_of(&results);
-        hold!(found == expected, "version {version} shows {found:?}, but the log says {expected:?}");
-        if let Some(why) = sums_disagree(&results) {
-            return Err(format!("the sums of version {version} disagree: {why}"));
-        }
+        let same =
+            before.filter(|before| before.election.definition_hash == results.election.definition_hash);
+        let published = Version {
+            results: &results,
+            timeline: &timeline,
+            watermark_before_ms: same.and_then(|same| same.watermark).map(Timestamp::as_millisecond),
+            appended_ms: entry.timestamp_ms.ok_or("a version has no timestamp")?,
+        };
+        let passed_over_idle = published
+            .check(oracle, &state.topics[&world.topics.votes])
+            .map_err(|why| format!("version {version}: {why}"))?;
+        seen.idle += u64::from(passed_over_idle);
+        seen.wide_timelines += u64::from(timeline.width_ms > oracle.election.timeline_window_ms);
+        seen.regions += u64::from(!results.regions.is_empty());
+        seen.groups += u64::from(!results.breakdowns.is_empty());
         history.insert(version, results.clone());
-        last = Some(results);
+        last = Some((results, timeline));
     }
     Ok(history)
 }
@@ -191,10 +225,35 @@ fn the_end_is_complete(
     Ok(())
 }
 
+/// Once nothing but rubbish has come for a while, every partition is idle, and the watermark is the highest.
+fn the_watermark_has_arrived(
+    world: &World,
+    oracles: &[Oracle],
+    history: &BTreeMap<u64, Results>,
+) -> Result<(), String> {
+    let oracle = oracle(oracles, &world.election().definition_hash)?;
+    let count = oracle.below(world.expected_inputs());
+    let newest = count.newest_ms.values().max().map(|newest| newest - oracle.election.allowed_lateness_ms);
+    let found = history.last_key_value().and_then(|(_, last)| last.watermark);
+    hold!(
+        found.map(Timestamp::as_millisecond) == newest,
+        "in the end the watermark is {found:?}, not {newest:?}"
+    );
+    Ok(())
+}
+
 fn acknowledged_votes_are_there(world: &World) -> Result<(), String> {
     let state = world.brokers.lock();
+    let partitions = &state.topics[&world.topics.votes].partitions;
+    let committed: BTreeSet<_> =
+        partitions.iter().flat_map(|log| log.committed()).map(|(_, entry)| &entry.record.headers).collect();
     for (place, record) in &world.acknowledged {
-        let log = &state.topics[&world.topics.votes].partitions[place.partition as usize];
+        let Some(place) = place else {
+            // Transactions don't tell places; the number in a header names the vote.
+            hold!(committed.contains(&record.headers), "an acknowledged vote isn't there: {record:?}");
+            continue;
+        };
+        let log = &partitions[place.partition as usize];
         let entry = log.entries.get(usize::try_from(place.offset).expect("logs are short"));
         hold!(entry.is_some_and(|entry| entry.record == *record), "an acknowledged vote isn't at {place:?}");
     }
@@ -211,18 +270,27 @@ fn tallies_are_the_log(world: &World, oracles: &[Oracle]) -> Result<(), String> 
         let tally = PartitionTally::decode(value).map_err(|error| format!("not a tally: {error}"))?;
         let (partition, offset) = (tally.partition, tally.next_offset);
         let name = (tally.definition_hash.clone(), partition, offset);
-        let first = *bytes.entry(name).or_insert(value);
-        hold!(first == value, "two different tallies of {partition} at {offset}");
-        let expected = oracle(oracles, &tally.definition_hash)?.below([(partition, offset)]);
+        if let Some(first) = bytes.insert(name, value) {
+            hold!(first == value, "two different tallies of {partition} at {offset}");
+            continue;
+        }
+        let oracle = oracle(oracles, &tally.definition_hash)?;
+        let expected = oracle.below([(partition, offset)]);
         let votes: u64 = tally.cells.iter().map(|cell| cell.votes).sum();
         let window_votes = |votes: &[(u32, u64)]| votes.iter().map(|(_, votes)| votes).sum();
         let windows =
             tally.timeline.windows.iter().map(|window| (window.number, window_votes(&window.votes)));
+        let (width_ms, expected_windows) = expected.timeline(&oracle.election);
+        let mut window_sums = BTreeMap::<i64, u64>::new();
+        for ((number, ..), votes) in expected_windows {
+            *window_sums.entry(number).or_default() += votes;
+        }
         let holds = votes == expected.cells.values().sum::<u64>()
             && tally.rejected == expected.rejected
             && tally.late == expected.late
-            && tally.newest_ms == expected.newest_ms
-            && windows.collect::<BTreeMap<_, _>>() == expected.windows;
+            && tally.newest_ms == expected.newest_ms.get(&partition).copied()
+            && tally.timeline.width_ms == width_ms
+            && windows.collect::<BTreeMap<_, _>>() == window_sums;
         hold!(holds, "the tally of {partition} at {offset} says {tally:?}, but the log says {expected:?}");
     }
     Ok(())

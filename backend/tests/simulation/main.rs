@@ -22,6 +22,7 @@ mod plan;
 mod process;
 #[path = "../promises/mod.rs"]
 mod promises;
+mod published;
 mod trace;
 mod world;
 
@@ -117,6 +118,8 @@ fn no_fault_costs_or_doubles_a_vote() {
                 && seen.versions > 2 * count
                 && seen.repeated_rejections > 0
         );
+        let rare = [seen.wide_timelines, seen.regions, seen.groups, seen.idle, seen.hidden_ends];
+        assert!(rare.iter().all(|seen| *seen > 0), "{rare:?}");
     }
 }
 

@@ -4,18 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tallyboard_shared::{
-    election::{Election, LatePolicy, Mode},
+    election::{Breakdown, Election, LatePolicy, Mode},
     reason::Reason,
-    results::Results,
 };
 
 use crate::{
-    ballots::{Ballot, Ballots, Note},
-    brokers::{Entry, Topic},
+    ballots::{Ballot, Ballots, Note, known},
+    brokers::{Entry, EntryState, Topic},
 };
 
 /// Votes by contest, candidate and place; places by id.
-pub(crate) type Cells = BTreeMap<(String, String, String), u64>;
+pub(crate) type Cells = BTreeMap<(&'static str, &'static str, &'static str), u64>;
+
+/// Votes by number of the window of event time, contest and candidate.
+pub(crate) type Windows = BTreeMap<(i64, &'static str, &'static str), u64>;
+
+/// A timeline has at most so many windows before their width doubles; so few candidates have room in them all.
+const WINDOWS_MAX: usize = 256;
 
 /// What was counted below some offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,19 +29,50 @@ pub(crate) struct Count {
     pub(crate) rejected: BTreeMap<Reason, u64>,
     pub(crate) late: u64,
     pub(crate) records: u64,
-    /// Votes by number of the window of event time.
-    pub(crate) windows: BTreeMap<i64, u64>,
-    pub(crate) newest_ms: Option<i64>,
+    /// By breakdown, contest, group and candidate.
+    pub(crate) groups: BTreeMap<(Breakdown, &'static str, &'static str, &'static str), u64>,
+    /// As wide as the definition says.
+    windows: Windows,
+    /// The time of the newest vote of each partition that has any.
+    pub(crate) newest_ms: BTreeMap<u32, i64>,
+}
+
+impl Count {
+    /// The timeline, with the width of its windows.
+    pub(crate) fn timeline(&self, election: &Election) -> (i64, Windows) {
+        let (mut width_ms, mut windows) = (election.timeline_window_ms, self.windows.clone());
+        while windows.keys().map(|(number, ..)| number).collect::<BTreeSet<_>>().len() > WINDOWS_MAX {
+            width_ms *= 2;
+            for ((number, contest, candidate), votes) in std::mem::take(&mut windows) {
+                *windows.entry((number.div_euclid(2), contest, candidate)).or_default() += votes;
+            }
+        }
+        (width_ms, windows)
+    }
+}
+
+/// A vote that is counted.
+pub(crate) struct Counted {
+    pub(crate) offset: u64,
+    contest: &'static str,
+    candidate: &'static str,
+    location: &'static str,
+    voter: String,
+    cast_at_ms: i64,
+    late: bool,
+    gender: &'static str,
+    age_band: &'static str,
 }
 
 /// One partition, counted.
+#[derive(Default)]
 pub(crate) struct PartitionCount {
-    /// The count below each offset, from 0 to the end.
-    pub(crate) below: Vec<Count>,
+    /// In the order of the log.
+    pub(crate) counted: Vec<Counted>,
     /// What became of each record, by offset; [`None`]: counted.
     pub(crate) outcomes: BTreeMap<u64, Option<Reason>>,
     /// Whose vote was counted, in which contest.
-    pub(crate) voters: BTreeSet<(String, String)>,
+    pub(crate) voters: BTreeSet<(&'static str, String)>,
 }
 
 /// The votes topic, counted by a definition.
@@ -55,58 +91,56 @@ impl Oracle {
     /// What is counted below the given offsets, of the partitions that are given.
     pub(crate) fn below(&self, inputs: impl IntoIterator<Item = (u32, u64)>) -> Count {
         let mut sum = Count::default();
-        for (partition, offset) in inputs {
+        for (partition, end) in inputs {
             let part = &self.partitions[partition as usize];
-            let offset = usize::try_from(offset).expect("logs are short").min(part.below.len() - 1);
-            let part = &part.below[offset];
-            part.cells.iter().for_each(|(cell, votes)| *sum.cells.entry(cell.clone()).or_default() += votes);
-            part.rejected.iter().for_each(|(why, count)| *sum.rejected.entry(*why).or_default() += count);
-            sum.late += part.late;
-            sum.records += part.records;
-            part.windows.iter().for_each(|(window, votes)| *sum.windows.entry(*window).or_default() += votes);
-            sum.newest_ms = sum.newest_ms.max(part.newest_ms);
+            for (_, outcome) in part.outcomes.range(..end) {
+                sum.records += 1;
+                outcome.iter().for_each(|why| *sum.rejected.entry(*why).or_default() += 1);
+            }
+            for vote in part.counted.iter().take_while(|vote| vote.offset < end) {
+                self.add(&mut sum, vote);
+                let newest_ms = sum.newest_ms.entry(partition).or_insert(vote.cast_at_ms);
+                *newest_ms = vote.cast_at_ms.max(*newest_ms);
+            }
         }
         sum
+    }
+
+    fn add(&self, sum: &mut Count, vote: &Counted) {
+        let (contest, candidate) = (vote.contest, vote.candidate);
+        *sum.cells.entry((contest, candidate, vote.location)).or_default() += 1;
+        sum.late += u64::from(vote.late);
+        let window = vote.cast_at_ms.div_euclid(self.election.timeline_window_ms);
+        *sum.windows.entry((window, contest, candidate)).or_default() += 1;
+        for by in &self.election.breakdowns {
+            let group = match by {
+                Breakdown::Gender => vote.gender,
+                Breakdown::AgeBand => vote.age_band,
+            };
+            *sum.groups.entry((*by, contest, group, candidate)).or_default() += 1;
+        }
     }
 }
 
 fn count_partition(election: &Election, entries: &[Entry], ballots: &Ballots) -> PartitionCount {
-    let mut part = PartitionCount { below: Vec::new(), outcomes: BTreeMap::new(), voters: BTreeSet::new() };
-    let mut count = Count::default();
+    let mut part = PartitionCount::default();
+    let mut newest_ms = None;
     for (offset, entry) in (0..).zip(entries) {
-        part.below.push(count.clone());
-        if entry.state != crate::brokers::EntryState::Committed {
+        if entry.state != EntryState::Committed {
             continue;
         }
-        count.records += 1;
         let outcome = match ballots.note(&entry.record) {
             Note::Unreadable(reason) => Err(*reason),
-            Note::Ballot(ballot) => judge(election, ballot, entry, count.newest_ms, &part.voters),
+            Note::Ballot(ballot) => judge(election, ballot, entry, newest_ms, &part.voters),
         };
         part.outcomes.insert(offset, outcome.as_ref().err().copied());
-        match outcome {
-            Err(reason) => *count.rejected.entry(reason).or_default() += 1,
-            Ok(Counted { contest, candidate, location, voter, cast_at_ms, late }) => {
-                part.voters.insert((contest.clone(), voter));
-                *count.cells.entry((contest, candidate, location)).or_default() += 1;
-                count.late += u64::from(late);
-                count.newest_ms = count.newest_ms.max(Some(cast_at_ms));
-                let window = cast_at_ms.div_euclid(election.timeline_window_ms);
-                *count.windows.entry(window).or_default() += 1;
-            }
+        if let Ok(vote) = outcome {
+            part.voters.insert((vote.contest, vote.voter.clone()));
+            newest_ms = newest_ms.max(Some(vote.cast_at_ms));
+            part.counted.push(Counted { offset, ..vote });
         }
     }
-    part.below.push(count);
     part
-}
-
-struct Counted {
-    contest: String,
-    candidate: String,
-    location: String,
-    voter: String,
-    cast_at_ms: i64,
-    late: bool,
 }
 
 fn judge(
@@ -114,7 +148,7 @@ fn judge(
     ballot: &Ballot,
     entry: &Entry,
     newest_ms: Option<i64>,
-    voters: &BTreeSet<(String, String)>,
+    voters: &BTreeSet<(&'static str, String)>,
 ) -> Result<Counted, Reason> {
     let cast_at_ms = ballot.cast_at_ms;
     if election.mode == Mode::Live && ballot.simulated {
@@ -135,16 +169,26 @@ fn judge(
         return Err(Reason::Late);
     }
     let voter = ballot.voter.clone();
-    if voters.contains(&(contest.clone(), voter.clone())) {
+    if voters.contains(&(contest, voter.clone())) {
         return Err(Reason::DuplicateVoter);
     }
-    Ok(Counted { contest, candidate: ballot.candidate.into(), location, voter, cast_at_ms, late })
+    Ok(Counted {
+        offset: 0,
+        contest,
+        candidate: ballot.candidate,
+        location,
+        voter,
+        cast_at_ms,
+        late,
+        gender: ballot.gender,
+        age_band: ballot.age_band,
+    })
 }
 
 /// The ids of contest and place.
-fn names(election: &Election, ballot: &Ballot) -> Result<(String, String), Reason> {
+fn names(election: &Election, ballot: &Ballot) -> Result<(&'static str, &'static str), Reason> {
     if !election.defined {
-        return Ok((ballot.contest.unwrap_or("election").into(), ballot.location.into()));
+        return Ok((ballot.contest.unwrap_or("election"), ballot.location));
     }
     let id = ballot.contest.ok_or(Reason::MissingField)?;
     let contests = &election.contests;
@@ -158,51 +202,5 @@ fn names(election: &Election, ballot: &Ballot) -> Result<(String, String), Reaso
     if !place.contests.contains(&contest.id) {
         return Err(Reason::NotOnBallot);
     }
-    Ok((id.into(), place.id.to_string()))
-}
-
-/// The count that results show.
-pub(crate) fn count_of(results: &Results) -> Count {
-    let mut count = Count { late: results.totals.late, ..Count::default() };
-    for place in &results.locations {
-        for contest in &place.contests {
-            for (candidate, votes) in contest.votes.iter().flatten() {
-                let cell = (contest.id.to_string(), candidate.to_string(), place.id.to_string());
-                count.cells.insert(cell, *votes);
-            }
-        }
-    }
-    count.rejected.clone_from(&results.totals.rejected);
-    count.records = results.totals.votes + results.totals.rejected_sum();
-    count
-}
-
-/// Sums within results that must agree with the cells: by candidate, by contest, by place, in total.
-pub(crate) fn sums_disagree(results: &Results) -> Option<String> {
-    let cells = count_of(results).cells;
-    let sum = |keep: &dyn Fn(&(String, String, String)) -> bool| -> u64 {
-        cells.iter().filter(|(cell, _)| keep(cell)).map(|(_, votes)| votes).sum()
-    };
-    for contest in &results.contests {
-        let in_contest = contest.id.as_str();
-        for candidate in &contest.candidates {
-            let cells = sum(&|cell| cell.0 == in_contest && cell.1 == candidate.id.as_str());
-            if candidate.votes != Some(cells) {
-                return Some(format!("{in_contest}/{}: {:?}, cells {cells}", candidate.id, candidate.votes));
-            }
-        }
-        if contest.votes != sum(&|cell| cell.0 == in_contest) {
-            return Some(format!("{in_contest}: {}", contest.votes));
-        }
-    }
-    for place in &results.locations {
-        let most = results
-            .contests
-            .iter()
-            .map(|contest| sum(&|cell| cell.0 == contest.id.as_str() && cell.2 == place.id.as_str()));
-        if Some(place.votes) != most.max().or(Some(0)) {
-            return Some(format!("{}: {}", place.id, place.votes));
-        }
-    }
-    (results.totals.votes != sum(&|_| true)).then(|| format!("total {}", results.totals.votes))
+    Ok((id, known(place.id.as_str())))
 }

@@ -53,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) step_ms: i64,
     /// How likely votes are sent in one step, in thousandths.
     pub(crate) sending: u32,
+    /// Whether votes are also sent in transactions, whose ends no reader sees.
+    pub(crate) in_transactions: bool,
     pub(crate) publish_interval_ms: u64,
     /// [`None`]: no checkpoints.
     pub(crate) checkpoint_interval_ms: Option<u64>,
@@ -80,6 +82,7 @@ impl Plan {
             steps: rng.random_range(150..900),
             step_ms: rng.random_range(1..30),
             sending: rng.random_range(20..120),
+            in_transactions: !embedded && rng.random_ratio(1, 4),
             publish_interval_ms: [0, 10, 100, 1000][rng.random_range(0..4)],
             checkpoint_interval_ms: [None, Some(0), Some(50), Some(500)][rng.random_range(0..4)],
             disk_failing: 0,
@@ -90,7 +93,20 @@ impl Plan {
         if !calm {
             plan.storm(&mut rng);
         }
+        if rng.random_ratio(1, 100) {
+            plan.crowd();
+        }
         plan
+    }
+
+    /// So many votes over so long a time that a timeline has to grow wider.
+    fn crowd(&mut self) {
+        (self.voters, self.steps, self.step_ms, self.sending) = (5_000, 900, 600, 300);
+        for election in &mut self.editions {
+            election.opens_at = None;
+            election.closes_at = None;
+            election.timeline_window_ms = 1000;
+        }
     }
 
     /// Chooses the faults of this run: some kinds are left out, so that the others are seen alone too.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
-use tallyboard::journal::{Journal, JournalError, NewRecord, Position, Topics};
+use tallyboard::journal::{ExclusiveAppender, Journal, JournalError, NewRecord, Position, Topics};
 use tallyboard_shared::{election::Election, message::FeedState};
 
 use crate::{
@@ -31,6 +31,11 @@ const QUIET_ROUNDS_MAX: u32 = 1500;
 /// Rounds after everything is counted and shown, in which nothing may change any more.
 const ROUNDS_AFTER: u32 = 20;
 
+/// A lull: so many rounds, so far apart, in which only rubbish is sent. After the time of all of them every partition
+/// is idle; members of groups are heard of often enough between two.
+const LULL_ROUNDS: u32 = 25;
+const LULL_ROUND_MS: i64 = 4000;
+
 /// What came of a seed.
 pub(crate) struct Outcome {
     /// What went wrong.
@@ -45,6 +50,7 @@ pub(crate) fn run(seed: u64, trace: Trace) -> Outcome {
     attempt(seed, trace, |world, seen| {
         world.live()?;
         world.settle()?;
+        world.lull()?;
         invariants::check(world, seen)
     })
 }
@@ -99,10 +105,12 @@ pub(crate) struct World {
     pub(crate) topics: Topics,
     pub(crate) ballots: Ballots,
     producer: SimulatedJournal,
+    /// For votes in transactions; [`None`] before the first and after a failure.
+    appender: Option<Box<dyn ExclusiveAppender>>,
     /// Sent, not acknowledged.
     pending: Option<Vec<NewRecord>>,
-    /// Sent and acknowledged, with the places.
-    pub(crate) acknowledged: Vec<(Position, NewRecord)>,
+    /// Sent and acknowledged, with the places where these are known.
+    pub(crate) acknowledged: Vec<(Option<Position>, NewRecord)>,
     pub(crate) machines: Vec<Machine>,
     processes: ProcessId,
     edition: usize,
@@ -147,6 +155,7 @@ impl World {
             brokers,
             topics,
             producer,
+            appender: None,
             pending: None,
             acknowledged: Vec::new(),
             processes: PRODUCER,
@@ -223,6 +232,19 @@ impl World {
         Err(format!("not everything is shown after {QUIET_ROUNDS_MAX} quiet rounds: {}", self.shown_inputs()))
     }
 
+    /// Lets time pass in which no vote is counted, and waits once more until all is shown.
+    fn lull(&mut self) -> Result<(), String> {
+        for _ in 0..LULL_ROUNDS {
+            self.brokers.lock().pass(LULL_ROUND_MS);
+            let now_ms = self.brokers.lock().now_ms;
+            let rubbish: Vec<_> =
+                (0..self.rng.random_range(0..3)).map(|_| self.ballots.next_rubbish(now_ms)).collect();
+            self.send_batch(rubbish);
+            self.step_all()?;
+        }
+        self.settle()
+    }
+
     fn versions(&self) -> u64 {
         self.brokers.lock().topics[&self.topics.results].partitions[0].committed().count() as u64
     }
@@ -259,11 +281,11 @@ impl World {
         Ok(())
     }
 
-    /// The next offset of each partition that has records.
+    /// The next offset of each partition that isn't empty.
     pub(crate) fn expected_inputs(&self) -> BTreeMap<u32, u64> {
         let state = self.brokers.lock();
         let logs = (0..).zip(&state.topics[&self.topics.votes].partitions);
-        logs.filter_map(|(partition, log)| Some((partition, log.committed().last()?.0 + 1))).collect()
+        logs.map(|(partition, log)| (partition, log.end())).filter(|(_, end)| *end > 0).collect()
     }
 
     fn is_settled(&self) -> bool {
@@ -420,12 +442,37 @@ impl World {
                 (0..self.rng.random_range(1..10)).map(|_| self.ballots.next(now_ms)).collect()
             }
         };
-        match self.producer.append(&self.topics.votes, batch.clone()) {
+        self.send_batch(batch);
+    }
+
+    fn send_batch(&mut self, batch: Vec<NewRecord>) {
+        let as_one = self.plan.in_transactions && self.rng.random();
+        let outcome = if as_one {
+            self.append_as_one(&batch).map(|()| vec![None; batch.len()])
+        } else {
+            let places = self.producer.append(&self.topics.votes, batch.clone());
+            places.map(|places| places.into_iter().map(Some).collect())
+        };
+        match outcome {
             Ok(places) => self.acknowledged.extend(places.into_iter().zip(batch)),
             // Sometimes a producer gives up, and its votes may be there or not.
             Err(_) if self.rng.random_ratio(1, 5) => {}
             Err(_) => self.pending = Some(batch),
         }
+    }
+
+    fn append_as_one(&mut self, batch: &[NewRecord]) -> Result<(), JournalError> {
+        let appender = match &mut self.appender {
+            Some(appender) => appender,
+            None => self.appender.insert(self.producer.exclusive("voting")?),
+        };
+        let records = batch.iter().map(|record| (self.topics.votes.clone(), record.clone()));
+        let outcome = appender.append_all(records.collect());
+        if outcome.is_err() {
+            // A failed transaction spoils its appender.
+            self.appender = None;
+        }
+        outcome
     }
 
     /// Whether this world can have doubled what is written at least once.

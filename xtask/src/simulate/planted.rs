@@ -34,6 +34,8 @@ impl Planted {
 
 const FOLD: &str = "backend/src/tally/fold.rs";
 const ROSTER: &str = "backend/src/tally/roster.rs";
+const MERGE: &str = "backend/src/tally/merge.rs";
+const TIMELINE: &str = "backend/src/tally/timeline.rs";
 const PUBLISHER: &str = "backend/src/roles/publisher/mod.rs";
 const PUBLISHER_SHELL: &str = "backend/src/roles/publisher/shell.rs";
 const COUNTER: &str = "backend/src/roles/counter/mod.rs";
@@ -210,6 +212,77 @@ pub(crate) const PLANTED: &[Planted] = &[
             file: ROSTER,
             find: "            Some(names) => Self::Discovering(DiscoveringRoster::resume(names.clone())),\n            None => Self::new(election),",
             replace: "            Some(_) | None => Self::new(election),",
+        }],
+    },
+    Planted {
+        name: "late-votes-miss-the-timeline",
+        edits: &[Edit {
+            file: FOLD,
+            find: "        self.timeline.count(ballot.cast_at_ms, choice.candidate);\n",
+            replace: "        if !late {\n            self.timeline.count(ballot.cast_at_ms, choice.candidate);\n        }\n",
+        }],
+    },
+    Planted {
+        name: "groups-of-rejected-votes",
+        edits: &[
+            Edit {
+                file: FOLD,
+                find: "        self.breakdowns.count(choice.candidate, &ballot);\n",
+                replace: "",
+            },
+            Edit {
+                file: FOLD,
+                find: "        let voter = self.voters.first_vote(",
+                replace: "        self.breakdowns.count(choice.candidate, &ballot);\n        let voter = self.voters.first_vote(",
+            },
+        ],
+    },
+    Planted {
+        name: "regions-of-one-level",
+        edits: &[Edit {
+            file: MERGE,
+            find: "            above = region.parent.as_ref().map(|parent| places[parent]);\n",
+            replace: "            above = region.parent.as_ref().filter(|_| region.id == place.id).map(|parent| places[parent]);\n",
+        }],
+    },
+    Planted {
+        name: "a-wider-timeline-starts-anew",
+        edits: &[Edit {
+            file: TIMELINE,
+            find: "                self.add(number.div_euclid(2), candidate, votes);\n",
+            replace: "                self.add(number / 2, candidate, votes.min(1));\n",
+        }],
+    },
+    Planted {
+        name: "idle-without-a-look-at-the-log",
+        edits: &[Edit {
+            file: PUBLISHER,
+            find: "is_some_and(|end| self.tally.next_offset >= *end) {",
+            replace: "is_some_and(|_| true) {",
+        }],
+    },
+    Planted {
+        name: "rejected-records-keep-partitions-awake",
+        edits: &[Edit {
+            file: PUBLISHER,
+            find: "Some(known) if tally.votes() == known.tally.votes() => ",
+            replace: "Some(known) if tally.next_offset == known.tally.next_offset => ",
+        }],
+    },
+    Planted {
+        name: "the-watermark-goes-back",
+        edits: &[Edit {
+            file: PUBLISHER,
+            find: "        published.max(watermark(&self.election, tallies, is_idle))",
+            replace: "        let _ = published;\n        watermark(&self.election, tallies, is_idle)",
+        }],
+    },
+    Planted {
+        name: "ends-of-transactions-are-never-counted",
+        edits: &[Edit {
+            file: COUNTER,
+            find: "            self.fold.pass_to(next_offset);\n",
+            replace: "            let _ = next_offset;\n",
         }],
     },
 ];
