@@ -6,7 +6,7 @@
 //! brokers are stopped, killed, cut off, and relieved of their partitions.
 //!
 //! After every round of that all come back, and then three must agree to the vote: what is published, what a recount
-//! says, and what the generator knows it sent. Over the whole run versions only grow, and no version is shown twice
+//! says, and what the generator knows it sent; and every record that wasn't counted lies on `rejected_votes`. Over the whole run versions only grow, and no version is shown twice
 //! with different content.
 
 mod checkpoints;
@@ -14,6 +14,7 @@ mod checks;
 mod disk;
 mod fleet;
 mod follower;
+mod rejections;
 mod sender;
 
 use std::{
@@ -26,7 +27,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use fastrand::Rng;
 
-use self::{checks::Expected, disk::SmallDisk, fleet::Fleet, follower::Follower, sender::Sender};
+use self::{
+    checks::Expected, disk::SmallDisk, fleet::Fleet, follower::Follower, rejections::Rejections,
+    sender::Sender,
+};
 use crate::{
     kafka::cluster::Cluster,
     process::{self, Process},
@@ -151,6 +155,8 @@ struct Night<'a> {
     due: Vec<(Instant, Act)>,
     faults: Vec<BrokerFault>,
     expected: Expected,
+    rejections: Rejections,
+    checks: u32,
     record: Record,
     started: Instant,
 }
@@ -178,6 +184,8 @@ impl<'a> Night<'a> {
             due: Vec::new(),
             faults: Vec::new(),
             expected: Expected::default(),
+            rejections: Rejections::default(),
+            checks: 0,
             record: Record::default(),
             started: Instant::now(),
         };
@@ -418,13 +426,18 @@ impl<'a> Night<'a> {
     fn check(&mut self) -> Result<()> {
         let sent = self.sender.pause()?;
         self.expected.extend(&self.sender, sent)?;
-        let version = checks::wait_until_shown(&mut self.fleet, &self.expected)?;
+        let (version, inputs) = checks::wait_until_shown(&mut self.fleet, &self.expected)?;
         self.fleet.recount()?;
+        self.checks += 1;
+        self.rejections.check(&self.cluster, &inputs, self.checks)?;
         self.fleet.notice_ends()?;
         self.follower.reached(version)?;
         self.say(&format!(
-            "{sent} records sent, {} votes counted: published = recounted = sent, version {version}",
-            self.expected.votes()
+            "{sent} records sent, {} votes counted: published = recounted = sent, version {version}; {} records \
+             rejected and written down, {} of them more than once",
+            self.expected.votes(),
+            self.rejections.counts().0,
+            self.rejections.counts().1
         ));
         Ok(())
     }
@@ -444,6 +457,8 @@ impl<'a> Night<'a> {
         note(&format!("{} processes frozen, {} times a full disk", record.freezes, record.full_disks));
         note(&format!("checkpoints: {}", owned(&record.damages)));
         note(&format!("{} portions sent again", self.sender.repeats()));
+        let (rejected, repeats) = self.rejections.counts();
+        note(&format!("{rejected} records rejected, each on rejected_votes; {repeats} lie there again"));
         note(&format!("{} votes: none lost, none counted twice", self.expected.votes()));
     }
 }

@@ -80,8 +80,9 @@ impl Expected {
     }
 }
 
-/// Waits until every viewer shows all that was sent, and nothing is on its way any more; the version then.
-pub(super) fn wait_until_shown(fleet: &mut Fleet, expected: &Expected) -> Result<u64> {
+/// Waits until every viewer shows all that was sent, and nothing is on its way any more; the version then, and what it
+/// says was counted.
+pub(super) fn wait_until_shown(fleet: &mut Fleet, expected: &Expected) -> Result<(u64, Value)> {
     let deadline = Instant::now() + QUIET_LIMIT;
     let mut last = Vec::new();
     loop {
@@ -108,7 +109,10 @@ pub(super) fn wait_until_shown(fleet: &mut Fleet, expected: &Expected) -> Result
             }
             let version = versions.first().cloned().flatten();
             if versions.iter().all(|other| *other == version) {
-                return version.and_then(|version| version.as_u64()).context("results have no version");
+                let version =
+                    version.and_then(|version| version.as_u64()).context("results have no version")?;
+                let inputs = shown.iter().flatten().next().map(|results| results["inputs"].clone());
+                return Ok((version, inputs.unwrap_or_default()));
             }
         }
         if Instant::now() > deadline {

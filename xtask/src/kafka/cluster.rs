@@ -2,7 +2,11 @@
 //!
 //! They run from the jars in any case, because a fault is a signal to a process of ours.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -83,15 +87,28 @@ impl<'a> Cluster<'a> {
         Process::spawn(tool.args([class, "--bootstrap-server", &self.bootstrap()]).args(arguments))
     }
 
+    /// Runs one of Kafka's own tools to its end, with what it prints in a file.
+    pub(crate) fn tool_output(
+        &self,
+        class: &str,
+        arguments: &[&str],
+        output: &Path,
+        limit: Duration,
+    ) -> Result<()> {
+        let log = output.with_extension("log");
+        let mut tool = java(self.workspace, &log)?;
+        tool.args([class, "--bootstrap-server", &self.bootstrap()]).args(arguments);
+        tool.stdout(fs::File::create(output)?);
+        process::run_within(&mut tool, limit).with_context(|| tail(&log))
+    }
+
     /// Whether every copy of every partition is in sync.
     pub(crate) fn is_in_sync(&self) -> Result<bool> {
-        let mut tool = java(self.workspace, &self.dir.path().join("topics.log"))?;
-        let output = self.dir.path().join("under-replicated");
-        tool.args(["org.apache.kafka.tools.TopicCommand", "--bootstrap-server", &self.bootstrap()]);
-        tool.args(["--describe", "--under-replicated-partitions"]).stdout(fs::File::create(&output)?);
+        let output = self.dir.path().join("topics.under-replicated");
+        let arguments = ["--describe", "--under-replicated-partitions"];
+        let asked = self.tool_output("org.apache.kafka.tools.TopicCommand", &arguments, &output, TOOL_LIMIT);
         // The tool's own log goes the same way; partitions begin with their topic.
-        Ok(process::run_within(&mut tool, TOOL_LIMIT).is_ok()
-            && !fs::read_to_string(&output)?.contains("Topic: "))
+        Ok(asked.is_ok() && !fs::read_to_string(&output)?.contains("Topic: "))
     }
 }
 
