@@ -8,6 +8,7 @@
 //! Wire policy: unknown fields are ignored by readers, absent figures are `null` and never 0, and the golden
 //! files in `tests/snapshots` show every message, so that a change of the wire is seen in review.
 
+pub mod binary;
 pub mod election;
 pub mod ids;
 pub mod message;

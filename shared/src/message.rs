@@ -1,4 +1,5 @@
-//! The messages of the WebSocket, subprotocol [`PROTOCOL_JSON`]: JSON objects tagged by `type`.
+//! The messages of the WebSocket. In the subprotocol [`PROTOCOL_JSON`] they are JSON objects tagged by `type`; how they are
+//! written in [`PROTOCOL_BINARY`] is the business of [`crate::binary`].
 
 use std::collections::BTreeMap;
 
@@ -12,10 +13,13 @@ use crate::{
     update::Update,
 };
 
-/// The subprotocol that client and server agree on.
+/// The subprotocol for everyone.
 pub const PROTOCOL_JSON: &str = "tallyboard.v1.json";
 
-/// The number in the subprotocol's name, repeated in [`Welcome`].
+/// The subprotocol for pages of the very same build.
+pub const PROTOCOL_BINARY: &str = "tallyboard.v1.bin";
+
+/// The number in the subprotocols' names, repeated in [`Welcome`].
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// From the server.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use tallyboard_shared::{
     Timestamp,
+    binary::FORMAT,
     election::{Breakdown, Candidate, Contest, Election, Embargo, LatePolicy, Location, Mode},
     ids::{CandidateId, ContestId, ElectionId, LocationId, Partition},
     message::{
@@ -142,13 +143,25 @@ where
     assert_eq!(&round_trip, message);
 }
 
+/// A message of the WebSocket, which must also come through the binary subprotocol as it is.
+fn check_frame(name: &str, message: &ServerMessage) {
+    check(name, message);
+    let frame = message.to_binary();
+    assert_eq!(ServerMessage::from_binary(&frame).as_ref(), Ok(message));
+    let json = serde_json::to_vec(message).unwrap();
+    assert!(frame.len() * 2 < json.len(), "{} bytes, and {} as JSON", frame.len(), json.len());
+    for cut in 0..frame.len() {
+        assert!(ServerMessage::from_binary(&frame[..cut]).is_err(), "{cut} bytes of {name}");
+    }
+}
+
 #[test]
 fn welcome() {
     let results = results(1234, 40);
     let history = vec![HistoryPoint::of(&results)];
     let welcome =
         Welcome { protocol: PROTOCOL_VERSION, election: election(), results: Some(results), history };
-    check("welcome", &ServerMessage::Welcome(Box::new(welcome)));
+    check_frame("welcome", &ServerMessage::Welcome(Box::new(welcome)));
 }
 
 #[test]
@@ -158,13 +171,13 @@ fn welcome_before_the_first_publication() {
     election.contests.clear();
     election.locations.clear();
     let welcome = Welcome { protocol: PROTOCOL_VERSION, election, results: None, history: Vec::new() };
-    check("welcome_before_the_first_publication", &ServerMessage::Welcome(Box::new(welcome)));
+    check_frame("welcome_before_the_first_publication", &ServerMessage::Welcome(Box::new(welcome)));
 }
 
 #[test]
 fn update() {
     let update = Update::between(&results(1234, 40), &results(1235, 41)).unwrap();
-    check("update", &ServerMessage::Update(Box::new(update)));
+    check_frame("update", &ServerMessage::Update(Box::new(update)));
 }
 
 fn with_regions_and_groups(version: u64, votes: u64) -> Results {
@@ -195,7 +208,7 @@ fn results_with_regions_and_groups() {
     check("results", &with_regions_and_groups(1234, 40));
     let update =
         Update::between(&with_regions_and_groups(1234, 40), &with_regions_and_groups(1235, 41)).unwrap();
-    check("update_with_regions_and_groups", &ServerMessage::Update(Box::new(update)));
+    check_frame("update_with_regions_and_groups", &ServerMessage::Update(Box::new(update)));
 }
 
 fn timeline(version: u64, votes: u64) -> Timeline {
@@ -250,21 +263,43 @@ fn status() {
     let now = time("2026-11-03T20:15:02Z");
     let status =
         Status { state: FeedState::CatchingUp, now, version: Some(1235), lag: Some(17), stale_since: None };
-    check("status", &ServerMessage::Status(status));
+    check_frame("status", &ServerMessage::Status(status));
     let stale = Status { state: FeedState::Stale, now, version: None, lag: None, stale_since: Some(now) };
-    check("status_stale", &ServerMessage::Status(stale));
+    check_frame("status_stale", &ServerMessage::Status(stale));
 }
 
 #[test]
 fn goodbye() {
     let goodbye = Goodbye { reason: GoodbyeReason::Restart, message: "the server is stopping".into() };
-    check("goodbye", &ServerMessage::Goodbye(goodbye));
+    check_frame("goodbye", &ServerMessage::Goodbye(goodbye));
 }
 
 #[test]
 fn client_messages() {
-    check("resume", &ClientMessage::Resume { version: 1234 });
-    check("ping", &ClientMessage::Ping);
+    for (name, message) in
+        [("resume", ClientMessage::Resume { version: 1234 }), ("ping", ClientMessage::Ping)]
+    {
+        check(name, &message);
+        assert_eq!(ClientMessage::from_binary(&message.to_binary()), Ok(message));
+    }
+}
+
+/// Postcard's frames have no names: a change that doesn't show here needs no new [`FORMAT`].
+#[test]
+fn a_binary_frame_does_not_change_unseen() {
+    let update =
+        Update::between(&with_regions_and_groups(1234, 40), &with_regions_and_groups(1235, 41)).unwrap();
+    let frames = [
+        ServerMessage::Welcome(Box::new(Welcome {
+            protocol: PROTOCOL_VERSION,
+            election: election(),
+            results: Some(with_regions_and_groups(1234, 40)),
+            history: vec![HistoryPoint::of(&results(1234, 40))],
+        })),
+        ServerMessage::Update(Box::new(update)),
+    ];
+    let dump = frames.iter().map(|frame| frame.to_binary().escape_ascii().to_string());
+    insta::assert_snapshot!("binary", format!("format {FORMAT}\n{}", dump.collect::<Vec<_>>().join("\n")));
 }
 
 #[test]
