@@ -25,7 +25,7 @@ struct Benchmark {
     needs_spark: bool,
 }
 
-const BENCHMARKS: [Benchmark; 8] = [
+const BENCHMARKS: [Benchmark; 9] = [
     Benchmark::of_fold("fold", &[]),
     Benchmark::of_fold("voters", &["memory"]),
     Benchmark::of_pipeline(&["consume"], true, false),
@@ -34,6 +34,7 @@ const BENCHMARKS: [Benchmark; 8] = [
     Benchmark::of_pipeline(&["embedded"], false, false),
     Benchmark::of_pipeline(&["restart"], true, false),
     Benchmark::of_pipeline(&["memory"], true, false),
+    Benchmark::of_pipeline(&["fanout"], false, false),
 ];
 
 impl Benchmark {

@@ -10,6 +10,7 @@
 
 mod consume;
 mod embedded;
+mod fanout;
 mod feed;
 mod latency;
 mod memory;
@@ -25,13 +26,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The benchmarks, in their order.
-const BENCHMARKS: [(&str, fn()); 6] = [
+const BENCHMARKS: [(&str, fn()); 7] = [
     ("consume", consume::run),
     ("spark", spark::run),
     ("latency", latency::run),
     ("embedded", embedded::run),
     ("restart", restart::run),
     ("memory", memory::run),
+    ("fanout", fanout::run),
 ];
 
 /// Says what is being done.

@@ -106,6 +106,11 @@ impl Server {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
+    /// The processor time that the process has spent.
+    pub(crate) fn cpu(&self) -> Duration {
+        crate::fanout::cpu(&self.child.id().to_string())
+    }
+
     /// kill −9.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
