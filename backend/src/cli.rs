@@ -1,8 +1,12 @@
 //! The command line: what can be asked of the program. Every flag has an environment variable `TALLYBOARD_…`.
 
-use std::{net::SocketAddr, num::NonZero, path::PathBuf, time::Duration};
+mod web;
+
+use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use web::WebArgs;
 
 use crate::simulate::{Rate, Shape};
 
@@ -58,7 +62,7 @@ pub struct JournalArgs {
     #[arg(long, env = "TALLYBOARD_KAFKA", value_name = "HOST:PORT,…")]
     pub kafka: Option<String>,
     /// A property of librdkafka, such as `client.rack=b`; may be repeated, in the variable a line each.
-    #[arg(long, env = "TALLYBOARD_KAFKA_PROPERTY", value_name = "KEY=VALUE", value_delimiter = '\n', value_parser = property)]
+    #[arg(long, env = "TALLYBOARD_KAFKA_PROPERTY", hide_env_values = true, value_name = "KEY=VALUE", value_delimiter = '\n', value_parser = property)]
     pub kafka_property: Vec<(String, String)>,
     /// Stands before the name of every topic.
     #[arg(long, env = "TALLYBOARD_TOPIC_PREFIX", default_value = "")]
@@ -83,15 +87,12 @@ pub struct Serve {
     /// Make up so many votes a second from inside, such as `2000/s`; without --election in a made-up republic.
     #[arg(long, env = "TALLYBOARD_SIMULATE", value_name = "N/s", value_parser = optional_rate)]
     pub simulate: Option<OptionalRate>,
-    /// The address to listen on.
-    #[arg(long, env = "TALLYBOARD_LISTEN", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
+    /// Who may connect, and how.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// What this process does; may be repeated. All of it by default.
     #[arg(long, env = "TALLYBOARD_ROLE", value_enum, value_delimiter = ',')]
     pub role: Vec<Role>,
-    /// Pages of this origin may connect, besides our own; may be repeated.
-    #[arg(long, env = "TALLYBOARD_ALLOWED_ORIGIN", value_delimiter = ',', value_name = "https://HOST")]
-    pub allowed_origin: Vec<String>,
     /// At most so often are results published; tallies are told four times as often.
     #[arg(long, env = "TALLYBOARD_PUBLISH_INTERVAL", default_value = "100ms", value_parser = duration)]
     pub publish_interval: Duration,

@@ -51,10 +51,12 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
     let metrics = telemetry::init_metrics().context("failed to set up metrics")?;
     let stop = Stop::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let tls = args.web.tls()?;
     // The address first: a second server must fail before it touches anything.
+    let listen = args.web.listen;
     let listener = runtime
-        .block_on(tokio::net::TcpListener::bind(args.listen))
-        .with_context(|| format!("failed to listen on {}", args.listen))?;
+        .block_on(tokio::net::TcpListener::bind(listen))
+        .with_context(|| format!("failed to listen on {listen}"))?;
     runtime.spawn(stop_at_signal(stop.clone()));
     let _lock = DirectoryLock::take(&args.journal.data_dir)?;
     let journal = open_journal(&args.journal)?;
@@ -74,14 +76,14 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         .map(|token| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, token));
     let archive = plays(&args.role, Role::Viewer)
         .then(|| Arc::new(Archive::new(Arc::clone(&journal), topics.results.clone(), Arc::clone(&feed))));
-    let app =
-        App::new(Arc::clone(&feed), archive, ingest, args.allowed_origin.clone(), metrics, stop.clone());
-    tracing::info!(election = %election.title, mode = ?election.mode, "listening on http://{}", listener.local_addr()?);
+    let app = App::new(Arc::clone(&feed), archive, ingest, args.web.settings(), metrics, stop.clone());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(election = %election.title, mode = ?election.mode, "listening on {scheme}://{}", listener.local_addr()?);
     let web = runtime.spawn({
         let stop = stop.clone();
         async move {
             let _guard = stop.guard();
-            http::serve(listener, app, stop.clone()).await
+            http::serve(listener, tls, app, stop.clone()).await
         }
     });
     let checkpoints = open_checkpoints(&args, &topics.votes);

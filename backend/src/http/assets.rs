@@ -37,6 +37,11 @@ pub(super) async fn serve(uri: Uri) -> Response {
     }
 }
 
+/// The dashboard's page; empty where there is none.
+pub(super) fn page() -> String {
+    Dashboard::get(INDEX).map_or_else(String::new, |page| String::from_utf8_lossy(&page.data).into_owned())
+}
+
 fn answer(file: EmbeddedFile, caching: &'static str) -> Response {
     let kind = file.metadata.mimetype().to_owned();
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, caching.to_owned())], file.data).into_response()

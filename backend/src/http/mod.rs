@@ -5,31 +5,43 @@
 
 mod assets;
 mod conditional;
+mod headers;
 mod ingest;
+mod peer;
+mod places;
 mod problem;
 mod query;
 mod results;
+mod server;
 mod session;
+mod socket;
 mod timeline;
+mod tls;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tallyboard_shared::message::FeedState;
 use tokio_util::task::TaskTracker;
-use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer};
+use tower_http::{compression::CompressionLayer, trace::TraceLayer};
 
 pub use ingest::Ingest;
+pub use server::serve;
+pub use tls::acceptor;
 
-use self::problem::{Code, Problem};
+use self::{
+    places::Places,
+    problem::{Code, Problem},
+};
 use crate::{
     roles::viewer::{Archive, Feed},
     shutdown::Stop,
@@ -37,6 +49,32 @@ use crate::{
 
 /// A batch of votes isn't larger: some ten thousand of the seeds' records.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Who may connect, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Pages of these origins may connect, besides our own.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose word is taken for who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether the server itself encrypts.
+    pub is_encrypted: bool,
+    /// How much.
+    pub limits: Limits,
+}
+
+/// What clients may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// So many WebSockets and other streams at a time.
+    pub connections: usize,
+    /// So many of them from one address.
+    pub connections_per_address: usize,
+    /// A WebSocket's message isn't longer.
+    pub message_bytes: usize,
+    /// More of them within a second are a flood.
+    pub messages_per_second: u32,
+}
 
 /// What the routes share.
 #[derive(Clone)]
@@ -47,11 +85,13 @@ struct Inner {
     /// Earlier versions; `None` where this process doesn't follow the results at all.
     archive: Option<Arc<Archive>>,
     ingest: Option<Ingest>,
-    allowed_origins: Vec<String>,
+    settings: Settings,
+    /// Places for clients that stay connected.
+    streams: Arc<Places>,
     metrics: PrometheusHandle,
     stop: Stop,
-    /// Open WebSockets, which axum doesn't wait for.
-    sessions: TaskTracker,
+    /// Open connections and WebSockets.
+    connections: TaskTracker,
 }
 
 impl App {
@@ -62,30 +102,28 @@ impl App {
         feed: Arc<Feed>,
         archive: Option<Arc<Archive>>,
         ingest: Option<Ingest>,
-        allowed_origins: Vec<String>,
+        settings: Settings,
         metrics: PrometheusHandle,
         stop: Stop,
     ) -> Self {
+        let streams = Places::new(settings.limits.connections, settings.limits.connections_per_address);
         Self(Arc::new(Inner {
             feed,
             archive,
             ingest,
-            allowed_origins,
+            settings,
+            streams,
             metrics,
             stop,
-            sessions: TaskTracker::new(),
+            connections: TaskTracker::new(),
         }))
     }
 
     /// The routes.
     pub fn router(self) -> Router {
-        let security = [
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (header::REFERRER_POLICY, "no-referrer"),
-            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        ];
+        let settings = self.0.settings.clone();
         let router = Router::new()
-            .route("/ws", get(session::upgrade))
+            .route("/ws", get(socket::upgrade))
             .route("/api/v1/election", get(election))
             .route("/api/v1/results", get(results::results))
             .route("/api/v1/versions", get(results::versions))
@@ -103,12 +141,11 @@ impl App {
             .fallback(get(assets::serve))
             .method_not_allowed_fallback(wrong_method)
             .with_state(self)
+            .layer(middleware::from_fn(server::answer_in_time))
             .layer(CompressionLayer::new())
             // Failures are logged where they are handled; "not ready" is an answer.
             .layer(TraceLayer::new_for_http().on_failure(()));
-        security.into_iter().fold(router, |router, (name, value)| {
-            router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-        })
+        headers::secured(router, &assets::page(), &settings.allowed_origins, settings.is_encrypted)
     }
 }
 
@@ -138,47 +175,5 @@ async fn ready(State(app): State<App>) -> Response {
         (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "nothing published yet\n").into_response(),
         (_, FeedState::Stale) => (StatusCode::SERVICE_UNAVAILABLE, "stale\n").into_response(),
         (Some(_), FeedState::Live | FeedState::CatchingUp) => "ready\n".into_response(),
-    }
-}
-
-/// How often samples of histograms are put into their buckets.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-
-/// How long connections get to end once the server stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Serves until stopped; open connections get a few seconds to end.
-///
-/// # Errors
-/// Where the listener fails.
-pub async fn serve(listener: tokio::net::TcpListener, app: App, stop: Stop) -> std::io::Result<()> {
-    let sessions = app.0.sessions.clone();
-    let metrics = app.0.metrics.clone();
-    let stopping = stop.clone();
-    let server =
-        axum::serve(listener, app.router()).with_graceful_shutdown(async move { stopping.raised().await });
-    let drained = async {
-        let outcome = server.await;
-        sessions.close();
-        sessions.wait().await;
-        outcome
-    };
-    let patience = async {
-        stop.raised().await;
-        tokio::time::sleep(DRAIN_TIMEOUT).await;
-    };
-    let upkeep = async {
-        loop {
-            tokio::time::sleep(UPKEEP_INTERVAL).await;
-            metrics.run_upkeep();
-        }
-    };
-    tokio::select! {
-        outcome = drained => outcome,
-        () = patience => {
-            tracing::warn!("connections that didn't end are cut");
-            Ok(())
-        }
-        () = upkeep => unreachable!("upkeep goes on as long as the server"),
     }
 }

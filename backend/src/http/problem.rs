@@ -61,6 +61,12 @@ codes! {
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN;
     /// None of the offered subprotocols is spoken here.
     UnknownSubprotocol = "unknown_subprotocol", BAD_REQUEST;
+    /// This is the address of a WebSocket.
+    UpgradeNeeded = "upgrade_needed", BAD_REQUEST;
+    /// Too many are connected from this address; try again after `Retry-After` seconds.
+    TooManyConnections = "too_many_connections", TOO_MANY_REQUESTS;
+    /// The request didn't arrive, or couldn't be answered, in time.
+    TimedOut = "timed_out", REQUEST_TIMEOUT;
     /// Votes by HTTP are off.
     IngestOff = "ingest_off", NOT_FOUND;
     /// A bearer token is needed, and this is none.

@@ -1,225 +1,259 @@
-//! One browser's WebSocket: a welcome, then every step, until either side goes.
+//! One client's session on a WebSocket: a welcome or what was missed, then every step, until either side goes.
 //!
 //! Nothing is queued per client: steps wait in the feed's one bounded channel, and a client that falls behind gets
-//! the newest results in a welcome instead. What is sent was encoded once for everyone.
+//! the newest results in a welcome instead. What is sent was encoded once for everyone, and its bytes are shared. Knows
+//! no HTTP and no network: a socket is whatever takes and gives messages.
 
 use std::{
-    ops::ControlFlow,
+    pin::pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::{
-    body::Bytes,
-    extract::{
-        State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
-    },
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
+use axum::body::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tallyboard_shared::{
+    Timestamp,
+    message::{ClientMessage, Goodbye, GoodbyeReason, ServerMessage},
 };
-use tallyboard_shared::message::{ClientMessage, Goodbye, GoodbyeReason, PROTOCOL_JSON, ServerMessage};
-use tokio::sync::broadcast::error::RecvError;
-
-use super::{
-    App,
-    problem::{Code, Problem},
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{MissedTickBehavior, timeout},
 };
-use crate::roles::viewer::{Feed, Frame, Subscription, encode};
+use tokio_websockets::{CloseCode, Error, Message};
 
-/// CONTRACT, "WebSocket".
-const PING_INTERVAL: Duration = Duration::from_secs(20);
+use crate::{
+    roles::viewer::{Feed, Frame, Protocol, Subscription},
+    shutdown::Stop,
+};
 
-/// A connection that was silent for two pings is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(45);
-
-/// A client that doesn't take a frame for so long is cut off, so that it can't hold the server's memory.
+/// A client that doesn't take a frame for so long is cut off.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Clients say "resume" and "ping", nothing longer.
-const CLIENT_BYTES_MAX: usize = 4 * 1024;
+/// How long the other side gets to close once we have.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// More messages within a ping interval are a flood.
-const CLIENT_MESSAGES_MAX: u32 = 200;
+/// A client that answered none of so many pings is gone.
+const PINGS_MISSED_MAX: u32 = 2;
 
-pub(super) async fn upgrade(
-    State(app): State<App>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Result<Response, Problem> {
-    if !origin_is_allowed(&headers, &app.0.allowed_origins) {
-        let detail = "pages of this origin may not connect; see --allowed-origin";
-        return Err(Problem::new(Code::OriginNotAllowed, detail));
-    }
-    let offered =
-        headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    let mut offered = offered.flat_map(|protocols| protocols.split(',')).map(str::trim).peekable();
-    if offered.peek().is_some() && !offered.any(|protocol| protocol == PROTOCOL_JSON) {
-        let detail = format!("the subprotocol is {PROTOCOL_JSON}");
-        return Err(Problem::new(Code::UnknownSubprotocol, detail));
-    }
-    let upgrade = upgrade
-        .protocols([PROTOCOL_JSON])
-        .max_message_size(CLIENT_BYTES_MAX)
-        .max_frame_size(CLIENT_BYTES_MAX)
-        // A frame is handed on at once; up to one frame waits for a slow client.
-        .write_buffer_size(0);
-    let session = app.0.sessions.token();
-    let serving = async |socket| {
-        let _session = session;
-        serve(socket, app).await;
-    };
-    Ok(upgrade.on_upgrade(serving).into_response())
+/// What takes and gives messages.
+pub(super) trait Socket:
+    Sink<Message, Error = Error> + Stream<Item = Result<Message, Error>> + Unpin
+{
 }
 
-/// A page may connect to the server that it came from. Whoever sends no origin isn't a page of somebody else.
-fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let Ok(origin) = origin.to_str() else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
-    own || allowed.iter().any(|allowed| allowed == origin)
+impl<S: Sink<Message, Error = Error> + Stream<Item = Result<Message, Error>> + Unpin> Socket for S {}
+
+/// By which rules a session goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// How often the client is asked whether it is there.
+    pub(super) ping_interval: Duration,
+    /// More messages than so many within a second are a flood.
+    pub(super) messages_per_second: u32,
+}
+
+/// What a client comes back with: the last version that it has, and when that was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resume {
+    pub(super) version: u64,
+    pub(super) as_of: Timestamp,
+}
+
+/// One client.
+pub(super) struct Session<S> {
+    pub(super) socket: S,
+    pub(super) protocol: Protocol,
+    feed: Arc<Feed>,
+    subscription: Subscription,
+    rules: Rules,
+    /// The version that the client has; `None` before it was sent any.
+    sent: Option<u64>,
+    pings_unanswered: u32,
+    flood: Flood,
 }
 
 /// How a session ends.
-struct End {
-    code: u16,
-    goodbye: Option<Goodbye>,
+#[derive(Debug)]
+enum End {
+    /// The client is gone, or doesn't take anything any more.
+    Gone,
+    /// A close frame is under way: the answer to the client's, or one about a frame that breaks WebSocket's rules.
+    Closing,
+    /// With a frame, or several, that are longer than may be.
+    TooBig,
+    /// With a goodbye.
+    Goodbye(CloseCode, Goodbye),
 }
 
-/// The client is gone, or doesn't take anything any more.
-struct Gone;
+impl<S: Socket> Session<S> {
+    pub(super) fn new(socket: S, protocol: Protocol, feed: &Arc<Feed>, rules: Rules) -> Self {
+        let (feed, subscription) = (Arc::clone(feed), feed.subscribe());
+        let flood = Flood { since: Instant::now(), messages: 0 };
+        Self { socket, protocol, feed, subscription, rules, sent: None, pings_unanswered: 0, flood }
+    }
 
-async fn serve(mut socket: WebSocket, app: App) {
-    metrics::gauge!("tallyboard_websocket_clients").increment(1.0);
-    let mut session =
-        Session { feed: app.0.feed.subscribe(), sent: None, heard: Instant::now(), messages: 0 };
-    let end = session.run(&mut socket, &app).await;
-    metrics::gauge!("tallyboard_websocket_clients").decrement(1.0);
-    let Ok(end) = end else { return };
-    if let Some(goodbye) = end.goodbye {
-        let frame = encode(&ServerMessage::Goodbye(goodbye));
-        if send(&mut socket, frame).await.is_err() {
-            return;
+    /// Runs the session to its end, and gives the socket back.
+    pub(super) async fn run(mut self, resume: Option<Resume>, stop: &Stop) -> S {
+        let end = self.follow(resume, stop).await.err().unwrap_or(End::Gone);
+        let closing = async {
+            match end {
+                End::Gone => return,
+                End::Closing => {}
+                // One frame that is too long was answered so already.
+                End::TooBig => {
+                    drop(self.send_message(Message::close(Some(CloseCode::MESSAGE_TOO_BIG), "")).await);
+                }
+                End::Goodbye(code, goodbye) => {
+                    let goodbye = self.protocol.encode(&ServerMessage::Goodbye(goodbye));
+                    let close = Message::close(Some(code), "");
+                    if self.send(goodbye).await.is_err() || self.send_message(close).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            // Where the other side doesn't close there is nobody to tell.
+            drop(self.socket.close().await);
+        };
+        drop(timeout(CLOSE_TIMEOUT, closing).await);
+        self.socket
+    }
+
+    async fn follow(&mut self, resume: Option<Resume>, stop: &Stop) -> Result<(), End> {
+        match resume {
+            Some(resume) => self.catch_up(resume.version, Some(resume.as_of)).await?,
+            None => self.welcome().await?,
         }
-    }
-    let close = CloseFrame { code: end.code, reason: Utf8Bytes::from_static("") };
-    // The client may have closed first.
-    drop(tokio::time::timeout(SEND_TIMEOUT, socket.send(Message::Close(Some(close)))).await);
-}
-
-fn text(json: Bytes) -> Message {
-    Message::Text(Utf8Bytes::try_from(json).expect("JSON is UTF-8"))
-}
-
-async fn send(socket: &mut WebSocket, json: Bytes) -> Result<(), Gone> {
-    send_message(socket, text(json)).await
-}
-
-async fn send_message(socket: &mut WebSocket, message: Message) -> Result<(), Gone> {
-    match tokio::time::timeout(SEND_TIMEOUT, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(Gone),
-    }
-}
-
-struct Session {
-    feed: Subscription,
-    /// The version that the client has; `None` before the welcome.
-    sent: Option<u64>,
-    heard: Instant,
-    /// From the client since the last ping.
-    messages: u32,
-}
-
-impl Session {
-    async fn run(&mut self, socket: &mut WebSocket, app: &App) -> Result<End, Gone> {
-        self.welcome(socket).await?;
-        let status = self.feed.status.borrow_and_update().clone();
-        send(socket, encode(&ServerMessage::Status(status))).await?;
-        let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_INTERVAL, PING_INTERVAL);
+        self.status().await?;
+        let mut stopped = pin!(stop.raised());
+        let start = tokio::time::Instant::now() + self.rules.ping_interval;
+        let mut ping = tokio::time::interval_at(start, self.rules.ping_interval);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = app.0.stop.raised() => return Ok(End::restart()),
-                frame = self.feed.frames.recv() => match frame {
-                    Ok(frame) => self.frame(socket, frame).await?,
+                // What the client said is heard before it is taken for silent.
+                biased;
+                () = &mut stopped => return Err(End::restart()),
+                message = self.socket.next() => self.hear(message).await?,
+                frame = self.subscription.frames.recv() => match frame {
+                    Ok(frame) => self.frame(frame).await?,
                     Err(RecvError::Lagged(missed)) => {
                         metrics::counter!("tallyboard_websocket_frames_skipped_total").increment(missed);
-                        self.welcome(socket).await?;
+                        self.welcome().await?;
                     }
-                    Err(RecvError::Closed) => return Ok(End::restart()),
+                    Err(RecvError::Closed) => return Err(End::restart()),
                 },
                 _ = ping.tick() => {
-                    if self.heard.elapsed() > SILENCE_MAX {
-                        return Ok(End::policy(GoodbyeReason::Unresponsive, "two pings went unanswered"));
+                    if self.pings_unanswered == PINGS_MISSED_MAX {
+                        return Err(End::policy(GoodbyeReason::Unresponsive, "two pings went unanswered"));
                     }
-                    self.messages = 0;
-                    send_message(socket, Message::Ping(Bytes::new())).await?;
+                    self.pings_unanswered += 1;
+                    self.send_message(Message::ping(Bytes::new())).await?;
                 }
-                message = socket.recv() => match message {
-                    Some(Ok(message)) => {
-                        if let ControlFlow::Break(end) = self.message(socket, message, &app.0.feed).await? {
-                            return Ok(end);
-                        }
-                    }
-                    Some(Err(error)) => return End::after(&error),
-                    None => return Err(Gone),
-                },
             }
         }
     }
 
-    async fn welcome(&mut self, socket: &mut WebSocket) -> Result<(), Gone> {
-        let shown = self.feed.shown.borrow_and_update().clone();
-        send(socket, shown.welcome()).await?;
+    /// The newest version in full.
+    async fn welcome(&mut self) -> Result<(), End> {
+        let shown = self.subscription.shown.borrow_and_update().clone();
         self.sent = Some(shown.version());
+        self.send(shown.welcome(self.protocol)).await
+    }
+
+    /// The steps that a client of this version has missed; the newest version in full where they can't be had, or would
+    /// be more.
+    async fn catch_up(&mut self, version: u64, as_of: Option<Timestamp>) -> Result<(), End> {
+        let Some(steps) = self.feed.since(version, as_of) else { return self.welcome().await };
+        let missed: usize = steps.iter().map(|step| step.message.bytes(self.protocol).len()).sum();
+        if missed > 0 && missed >= self.feed.shown().welcome(self.protocol).len() {
+            return self.welcome().await;
+        }
+        self.sent = Some(version);
+        for step in steps {
+            self.sent = Some(step.version);
+            self.send(step.message.bytes(self.protocol)).await?;
+        }
         Ok(())
     }
 
-    async fn frame(&mut self, socket: &mut WebSocket, frame: Frame) -> Result<(), Gone> {
+    async fn status(&mut self) -> Result<(), End> {
+        let status = self.feed.status();
+        self.send(self.protocol.encode(&ServerMessage::Status(status))).await
+    }
+
+    async fn frame(&mut self, frame: Frame) -> Result<(), End> {
         match frame {
-            Frame::Step { version, .. } if self.sent.is_some_and(|sent| version <= sent) => Ok(()),
-            Frame::Step { previous, version, json } if self.sent == Some(previous) => {
-                self.sent = Some(version);
-                send(socket, json).await
+            Frame::Step(step) if self.sent.is_some_and(|sent| step.version <= sent) => Ok(()),
+            Frame::Step(step) if self.sent == Some(step.previous) => {
+                self.sent = Some(step.version);
+                self.send(step.message.bytes(self.protocol)).await
             }
-            Frame::Start | Frame::Step { .. } => self.welcome(socket).await,
-            Frame::Status(json) => send(socket, json).await,
+            Frame::Start | Frame::Step(_) => self.welcome().await,
+            Frame::Status(status) => self.send(status.bytes(self.protocol)).await,
         }
     }
 
-    async fn message(
-        &mut self,
-        socket: &mut WebSocket,
-        message: Message,
-        feed: &Feed,
-    ) -> Result<ControlFlow<End>, Gone> {
-        self.heard = Instant::now();
-        self.messages += 1;
-        if self.messages > CLIENT_MESSAGES_MAX {
-            return Ok(ControlFlow::Break(End::policy(GoodbyeReason::Policy, "too many messages")));
+    async fn hear(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
+        let message = match message {
+            Some(Ok(message)) => message,
+            None | Some(Err(Error::Io(_) | Error::AlreadyClosed)) => return Err(End::Gone),
+            Some(Err(Error::PayloadTooLong { .. })) => return Err(End::TooBig),
+            Some(Err(_)) => return Err(End::Closing),
+        };
+        self.pings_unanswered = 0;
+        if self.flood.is_reached(self.rules.messages_per_second) {
+            return Err(End::policy(GoodbyeReason::Policy, "too many messages"));
         }
-        let text = match message {
-            Message::Text(text) => text,
-            Message::Ping(_) | Message::Pong(_) => return Ok(ControlFlow::Continue(())),
-            Message::Close(_) => return Err(Gone),
-            Message::Binary(_) => {
-                return Ok(ControlFlow::Break(End::policy(GoodbyeReason::Policy, "messages are text")));
+        if message.is_close() {
+            return Err(End::Closing);
+        }
+        if message.is_ping() || message.is_pong() {
+            return Ok(());
+        }
+        let message = match self.protocol {
+            Protocol::Json => message.as_text().and_then(|text| serde_json::from_str(text).ok()),
+            Protocol::Binary => {
+                message.is_binary().then(|| ClientMessage::from_binary(message.as_payload()).ok()).flatten()
             }
         };
-        match serde_json::from_str(&text) {
-            Ok(ClientMessage::Resume { version }) if Some(version) == self.sent => {}
-            Ok(ClientMessage::Resume { .. }) => self.welcome(socket).await?,
-            Ok(ClientMessage::Ping) => send(socket, encode(&ServerMessage::Status(feed.status()))).await?,
-            Err(_) => {
-                return Ok(ControlFlow::Break(End::policy(
-                    GoodbyeReason::Policy,
-                    "not a message of this protocol",
-                )));
-            }
+        match message {
+            Some(ClientMessage::Resume { version }) => self.catch_up(version, None).await,
+            Some(ClientMessage::Ping) => self.status().await,
+            None => Err(End::policy(GoodbyeReason::Policy, "not a message of this protocol")),
         }
-        Ok(ControlFlow::Continue(()))
+    }
+
+    async fn send(&mut self, message: Bytes) -> Result<(), End> {
+        let message = match self.protocol {
+            Protocol::Json => Message::text(message),
+            Protocol::Binary => Message::binary(message),
+        };
+        self.send_message(message).await
+    }
+
+    async fn send_message(&mut self, message: Message) -> Result<(), End> {
+        match timeout(SEND_TIMEOUT, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Gone),
+        }
+    }
+}
+
+/// What a client sends within a second.
+struct Flood {
+    since: Instant,
+    messages: u32,
+}
+
+impl Flood {
+    /// Counts a message; whether it is one too many.
+    fn is_reached(&mut self, messages_max: u32) -> bool {
+        if self.since.elapsed() >= Duration::from_secs(1) {
+            *self = Self { since: Instant::now(), messages: 0 };
+        }
+        self.messages += 1;
+        self.messages > messages_max
     }
 }
 
@@ -227,43 +261,14 @@ impl End {
     fn restart() -> Self {
         let goodbye =
             Goodbye { reason: GoodbyeReason::Restart, message: "the server is stopping; come back".into() };
-        Self { code: 1012, goodbye: Some(goodbye) }
+        Self::Goodbye(CloseCode::SERVICE_RESTART, goodbye)
     }
 
     fn policy(reason: GoodbyeReason, message: &str) -> Self {
-        Self { code: 1008, goodbye: Some(Goodbye { reason, message: message.into() }) }
-    }
-
-    /// After a frame that couldn't be read; most often the connection is broken.
-    fn after(error: &axum::Error) -> Result<Self, Gone> {
-        let too_big =
-            std::error::Error::source(error).is_some_and(|source| source.to_string().contains("too long"));
-        if too_big { Ok(Self { code: 1009, goodbye: None }) } else { Err(Gone) }
+        Self::Goodbye(CloseCode::POLICY_VIOLATION, Goodbye { reason, message: message.into() })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(origin: Option<&str>, host: &str, expected: bool) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, origin.parse().unwrap());
-        }
-        let allowed = ["https://news.example".to_owned()];
-        assert_eq!(origin_is_allowed(&headers, &allowed), expected, "{origin:?} {host}");
-    }
-
-    #[test]
-    fn only_our_own_and_named_origins_may_connect() {
-        check(None, "localhost:8080", true);
-        check(Some("http://localhost:8080"), "localhost:8080", true);
-        check(Some("https://news.example"), "results.example", true);
-        check(Some("https://news.example.evil"), "results.example", false);
-        check(Some("http://localhost:8081"), "localhost:8080", false);
-        check(Some("null"), "localhost:8080", false);
-    }
-}
+#[path = "session_tests.rs"]
+mod tests;

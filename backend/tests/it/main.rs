@@ -1,11 +1,13 @@
 //! Integration tests: what must hold with a real store, a real Kafka and the real program.
 //!
 //! - `earlier`: earlier versions, parts of a version, and what may be seen of them.
+//! - `hostile`: strangers who mean harm, and clients that are served meanwhile.
 //! - `journal`: the port's promises, on every adapter.
 //! - `pipeline`: the program from a vote to HTTP, WebSocket and topics, through crashes.
 //! - `recount`: counting again, on every journal.
 //! - `replay`: the UK general election of 2024, at a small scale.
 //! - `scale_out`: roles in processes of their own that join, leave and die.
+//! - `secure`: encryption, security headers, and that secrets stay secret.
 //! - `web`: routes, refusals and sockets of the program.
 //!
 //! Kafka is named by `TALLYBOARD_TEST_KAFKA` (bootstrap servers); `cargo xtask test` starts one and sets it. Without
@@ -14,6 +16,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod earlier;
+mod hostile;
 mod journal;
 mod pipeline;
 #[path = "../promises/mod.rs"]
@@ -21,6 +24,7 @@ mod promises;
 mod recount;
 mod replay;
 mod scale_out;
+mod secure;
 mod server;
 mod support;
 mod web;

@@ -105,6 +105,13 @@ impl Server {
         self.results().unwrap()
     }
 
+    /// The memory that the process holds, in kilobytes; `None` where the system doesn't tell.
+    pub(crate) fn memory_kb(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }

@@ -13,7 +13,7 @@ use tallyboard::{
         Clock, Pace, Shell,
         counter::{self, CounterSettings},
         publisher::{PublisherSettings, PublisherShell},
-        viewer::{Feed, Follower, Frame, PulseTaker, Shown, Subscription, ViewerSettings},
+        viewer::{Feed, Follower, Frame, Protocol, PulseTaker, Shown, Subscription, ViewerSettings},
     },
     tally::FingerprintKey,
 };
@@ -198,17 +198,21 @@ impl Page {
             match self.subscription.frames.try_recv() {
                 Ok(Frame::Status(_)) => {}
                 Ok(Frame::Start) => self.start_over(),
-                Ok(Frame::Step { previous, version, json }) => {
+                Ok(Frame::Step(step)) => {
                     let known = self.results.as_ref().map_or(0, |results| results.version);
-                    if version <= known {
+                    if step.version <= known {
                         continue;
                     }
-                    if previous != known {
+                    if step.previous != known {
                         self.start_over();
                         continue;
                     }
-                    let Ok(ServerMessage::Update(update)) = serde_json::from_slice(&json) else {
-                        panic!("a step is an update: {json:?}");
+                    let message = match step.version % 2 {
+                        0 => ServerMessage::from_binary(&step.message.bytes(Protocol::Binary)).ok(),
+                        _ => serde_json::from_slice(&step.message.bytes(Protocol::Json)).ok(),
+                    };
+                    let Some(ServerMessage::Update(update)) = message else {
+                        panic!("the step to {} isn't an update", step.version);
                     };
                     let results = self.results.as_mut().expect("known");
                     results.apply(&update).expect("it starts from what the page has");

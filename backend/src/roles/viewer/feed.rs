@@ -1,15 +1,19 @@
 //! What a viewer shows, to be shared by everyone who is connected: encoded once per version, however many watch.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tallyboard_shared::{
+    Timestamp,
     election::Election,
     message::{HistoryPoint, PROTOCOL_VERSION, ServerMessage, Status, Welcome},
     results::Results,
     timeline::Timeline,
+    update::Update,
 };
 use tokio::sync::{broadcast, watch};
+
+use super::recent::Recent;
 
 /// So many frames wait for a slow client, some seconds at full pace; one that lags further starts over from the
 /// newest results.
@@ -20,6 +24,58 @@ pub struct Feed {
     shown: watch::Sender<Arc<Shown>>,
     status: watch::Sender<Status>,
     frames: broadcast::Sender<Frame>,
+    recent: Mutex<Recent>,
+}
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// As JSON.
+    Json,
+    /// As [`tallyboard_shared::binary`] says.
+    Binary,
+}
+
+impl Protocol {
+    /// A message in this protocol.
+    ///
+    /// # Panics
+    /// Never: messages have only text keys.
+    #[must_use]
+    pub fn encode(self, message: &ServerMessage) -> Bytes {
+        match self {
+            Self::Json => serde_json::to_vec(message).expect("messages have only text keys").into(),
+            Self::Binary => message.to_binary().into(),
+        }
+    }
+}
+
+/// A message in every protocol, to be shared by all to whom it is sent.
+pub struct Encoded {
+    json: Bytes,
+    binary: Bytes,
+}
+
+impl Encoded {
+    /// The message, encoded.
+    #[must_use]
+    pub fn new(message: &ServerMessage) -> Self {
+        Self { json: Protocol::Json.encode(message), binary: Protocol::Binary.encode(message) }
+    }
+
+    /// The bytes for those who speak a protocol.
+    #[must_use]
+    pub fn bytes(&self, protocol: Protocol) -> Bytes {
+        match protocol {
+            Protocol::Json => self.json.clone(),
+            Protocol::Binary => self.binary.clone(),
+        }
+    }
+
+    /// The bytes of all protocols together.
+    pub(super) fn len(&self) -> usize {
+        self.json.len() + self.binary.len()
+    }
 }
 
 /// One version as it is shown.
@@ -30,7 +86,7 @@ pub struct Shown {
     pub results: Option<Results>,
     history: Arc<[HistoryPoint]>,
     timeline: Option<Arc<Timeline>>,
-    welcome: OnceLock<Bytes>,
+    welcome: [OnceLock<Bytes>; 2],
     body: OnceLock<Bytes>,
     timeline_body: OnceLock<Bytes>,
 }
@@ -41,16 +97,30 @@ pub enum Frame {
     /// Everything starts over: send a welcome.
     Start,
     /// A step.
-    Step {
-        /// The version that it starts from.
-        previous: u64,
-        /// The version that it leads to.
-        version: u64,
-        /// The message.
-        json: Bytes,
-    },
+    Step(Arc<Step>),
     /// How the count is doing.
-    Status(Bytes),
+    Status(Arc<Encoded>),
+}
+
+/// The step from one version to the next.
+pub struct Step {
+    /// The version that it starts from.
+    pub previous: u64,
+    /// The version that it leads to.
+    pub version: u64,
+    /// When that was made.
+    pub as_of: Timestamp,
+    /// The message.
+    pub message: Encoded,
+}
+
+impl Step {
+    /// The step of an update, encoded.
+    #[must_use]
+    pub fn new(update: Update) -> Self {
+        let (previous, version, as_of) = (update.previous, update.version, update.as_of);
+        Self { previous, version, as_of, message: Encoded::new(&ServerMessage::Update(Box::new(update))) }
+    }
 }
 
 /// What one client follows.
@@ -77,7 +147,7 @@ impl Shown {
             results,
             history,
             timeline,
-            welcome: OnceLock::new(),
+            welcome: Default::default(),
             body: OnceLock::new(),
             timeline_body: OnceLock::new(),
         }
@@ -90,7 +160,7 @@ impl Shown {
     }
 
     /// The welcome message.
-    pub fn welcome(&self) -> Bytes {
+    pub fn welcome(&self, protocol: Protocol) -> Bytes {
         let welcome = || {
             let welcome = Welcome {
                 protocol: PROTOCOL_VERSION,
@@ -98,9 +168,9 @@ impl Shown {
                 results: self.results.clone(),
                 history: self.history.to_vec(),
             };
-            encode(&ServerMessage::Welcome(Box::new(welcome)))
+            protocol.encode(&ServerMessage::Welcome(Box::new(welcome)))
         };
-        self.welcome.get_or_init(welcome).clone()
+        self.welcome[protocol as usize].get_or_init(welcome).clone()
     }
 
     /// The results as the body of an answer; `None` before the first publication.
@@ -124,14 +194,6 @@ impl Shown {
     }
 }
 
-/// A message as the text that goes over the wire.
-///
-/// # Panics
-/// Never: messages have only text keys.
-pub fn encode(message: &ServerMessage) -> Bytes {
-    serde_json::to_vec(message).expect("messages have only text keys").into()
-}
-
 impl Feed {
     /// A feed before the first publication.
     #[must_use]
@@ -141,19 +203,34 @@ impl Feed {
             shown: watch::Sender::new(Arc::new(shown)),
             status: watch::Sender::new(status),
             frames: broadcast::Sender::new(FRAMES_WAITING_MAX),
+            recent: Mutex::default(),
         }
     }
 
     /// Shows a version and sends the frame that leads to it.
-    pub(super) fn show(&self, shown: Shown, frame: Frame) {
+    pub(crate) fn show(&self, shown: Shown, frame: Frame) {
+        {
+            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            match (&frame, &shown.results) {
+                (Frame::Step(step), _) => recent.add(step),
+                (_, results) => recent.start(results.as_ref()),
+            }
+        }
         // The version before the frame: whoever subscribes in between sees the frame as known already.
         self.shown.send_replace(Arc::new(shown));
         self.send(frame);
     }
 
     pub(super) fn report(&self, status: Status) {
-        self.send(Frame::Status(encode(&ServerMessage::Status(status.clone()))));
+        self.send(Frame::Status(Arc::new(Encoded::new(&ServerMessage::Status(status.clone())))));
         self.status.send_replace(status);
+    }
+
+    /// The steps from a version to the newest; `None` where they are no longer kept, or the version was made at another
+    /// time than the client says: then it is of another count.
+    #[must_use]
+    pub fn since(&self, version: u64, as_of: Option<Timestamp>) -> Option<Vec<Arc<Step>>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).since(version, as_of)
     }
 
     fn send(&self, frame: Frame) {

@@ -5,6 +5,7 @@
 
 mod archive;
 mod feed;
+mod recent;
 mod shell;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tallyboard_shared::{
 };
 
 pub use archive::{Archive, ArchiveError, EarlierVersion};
-pub use feed::{Feed, Frame, Shown, Subscription, encode};
+pub use feed::{Encoded, Feed, Frame, Protocol, Shown, Step, Subscription};
 pub use shell::{Follower, PulseTaker, ViewerSettings};
 
 use crate::roles::{

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tallyboard_shared::{
     Timestamp,
     ids::Partition,
-    message::{FeedState, ServerMessage, Status},
+    message::{FeedState, Status},
     results::Results,
 };
 
 use super::{
     Change, Viewer,
-    feed::{Feed, Frame, Shown, encode},
+    feed::{Feed, Frame, Shown, Step},
 };
 use crate::{
     journal::{Batch, Journal, JournalError, Reader, Topics},
@@ -141,9 +141,7 @@ fn show(feed: &Feed, viewer: &Viewer, change: Change) {
     let (frame, election, results) = match change {
         Change::Start(election, results) => (Frame::Start, Arc::new(election), results),
         Change::Step(update, results) => {
-            let (previous, version) = (update.previous, update.version);
-            let json = encode(&ServerMessage::Update(Box::new(update)));
-            (Frame::Step { previous, version, json }, Arc::clone(&feed.shown().election), results)
+            (Frame::Step(Arc::new(Step::new(update))), Arc::clone(&feed.shown().election), results)
         }
     };
     feed.show(Shown::new(election, Some(results), viewer.history(), viewer.timeline()), frame);
