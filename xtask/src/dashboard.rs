@@ -4,6 +4,8 @@
 //! A build whose inputs, tools and output are unchanged isn't done again. They are compared by content: a checkout, or
 //! `trunk build` by hand, changes times and files without telling us.
 
+mod compress;
+
 use std::{
     fs,
     hash::{DefaultHasher, Hasher},
@@ -35,6 +37,7 @@ pub(crate) fn build(workspace: &Workspace, tools: &DashboardTools) -> Result<()>
         return Ok(());
     }
     step("dashboard: trunk build", || process::run(trunk(workspace, tools).args(["build", "--release"])))?;
+    step("dashboard: compress", || compress::beside(&dist))?;
     let stamp_text = format!("{before:016x} {:016x}", fingerprint(slice::from_ref(&dist), &[])?);
     fs::write(&stamp, stamp_text).with_context(|| stamp.display().to_string())?;
     report_size(&dist)
@@ -106,8 +109,10 @@ fn collect(path: &Path, skipped_dirs: &[&str], files: &mut Vec<PathBuf>) -> Resu
 fn report_size(dist: &Path) -> Result<()> {
     for entry in fs::read_dir(dist)? {
         let entry = entry?;
-        if entry.path().extension().is_some_and(|extension| extension == "wasm") {
-            note(&format!("wasm: {} KB", entry.metadata()?.len() / 1000));
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            let compressed = fs::metadata(compress::named(&path, "br"))?.len();
+            note(&format!("wasm: {} KB, as Brotli {} KB", entry.metadata()?.len() / 1000, compressed / 1000));
         }
     }
     Ok(())

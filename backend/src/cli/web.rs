@@ -17,8 +17,9 @@ pub struct WebArgs {
     /// The address to listen on.
     #[arg(long, env = "TALLYBOARD_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Pages of this origin may connect, and show the dashboard inside themselves, besides our own; may be repeated.
-    #[arg(long, env = "TALLYBOARD_ALLOWED_ORIGIN", value_delimiter = ',', value_name = "https://HOST")]
+    /// Pages of this origin may connect, read the API, and show the dashboard inside themselves, besides our own; may be
+    /// repeated.
+    #[arg(long, env = "TALLYBOARD_ALLOWED_ORIGIN", value_delimiter = ',', value_name = "https://HOST", value_parser = origin)]
     pub allowed_origin: Vec<String>,
     /// A certificate, with those that vouch for it, as PEM: the server then speaks HTTPS.
     #[arg(long, env = "TALLYBOARD_TLS_CERT", value_name = "FILE.pem", requires = "tls_key")]
@@ -84,4 +85,32 @@ impl WebArgs {
 fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse().map(|address: std::net::IpAddr| address.to_canonical().into());
     text.parse().or_else(|_| address()).map_err(|_| format!("`{text}` is neither a network nor an address"))
+}
+
+/// An origin as a browser sends it; an empty variable in a compose file names none.
+fn origin(text: &str) -> Result<String, String> {
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host = |host: &str| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@*,".contains(&byte))
+    };
+    if text.is_empty() || authority.is_some_and(is_host) {
+        // Browsers send hosts in small letters.
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!("`{text}` is not an origin, such as https://news.example or http://localhost:3000"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host() {
+        let origin = |text| super::origin(text).ok();
+        assert_eq!(origin("https://News.example:8443"), Some("https://news.example:8443".into()));
+        assert_eq!(origin("http://[::1]:8081"), Some("http://[::1]:8081".into()));
+        assert_eq!(origin(""), Some(String::new()));
+        for wrong in ["*", "news.example", "https://", "https://a/", "https://a/b", "ftp://a", "https://a b"]
+        {
+            assert_eq!(origin(wrong), None, "{wrong}");
+        }
+    }
 }

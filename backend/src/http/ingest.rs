@@ -37,6 +37,17 @@ const LINES_MAX: usize = 50_000;
 /// So many bodies are in memory at a time, at most; further requests wait unread.
 const REQUESTS_AT_ONCE_MAX: usize = 8;
 
+/// What a body may say that it is. `curl --data` calls everything a form; it is read as the JSON that it is.
+const MEDIA_TYPES: [&str; 7] = [
+    "application/json",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/octet-stream",
+    "application/x-www-form-urlencoded",
+    "text/plain",
+];
+
 /// Where votes go and who may send them.
 pub struct Ingest {
     journal: Arc<dyn Journal>,
@@ -136,6 +147,10 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
     if !ingest.admits(request.headers()) {
         return Err(Problem::new(Code::Unauthorized, "a bearer token is needed"));
     }
+    if !is_readable(request.headers()) {
+        let detail = "votes are application/json or application/x-ndjson, not compressed";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
     let _place = ingest.places.acquire().await.expect("the semaphore is never closed");
     Ok(next.run(request).await)
 }
@@ -170,6 +185,14 @@ pub(super) async fn votes(
     Ok(Json(Receipt { accepted: lines.len() - refused, refused, lines }))
 }
 
+/// Whether the body says that it is, or may be, JSON as it stands. One that doesn't say is taken at its word.
+fn is_readable(headers: &HeaderMap) -> bool {
+    let said = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
+    let essence = |kind: &str| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_encoded = said(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    !is_encoded && said(header::CONTENT_TYPE).is_none_or(|kind| MEDIA_TYPES.contains(&essence(kind).as_str()))
+}
+
 /// One vote, however it is laid out, or one a line.
 fn split(body: &[u8]) -> Vec<&[u8]> {
     let whole = body.trim_ascii();
@@ -188,6 +211,23 @@ fn unavailable(error: &dyn std::fmt::Display) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_readable(headers: &[(header::HeaderName, &str)], expected: bool) {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        assert_eq!(is_readable(&headers), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn a_body_that_says_that_it_is_something_else_is_not_read() {
+        check_readable(&[], true);
+        check_readable(&[(header::CONTENT_TYPE, "Application/JSON; charset=utf-8")], true);
+        check_readable(&[(header::CONTENT_TYPE, "application/x-ndjson")], true);
+        check_readable(&[(header::CONTENT_TYPE, "multipart/form-data; boundary=x")], false);
+        check_readable(&[(header::CONTENT_TYPE, "")], false);
+        check_readable(&[(header::CONTENT_ENCODING, "gzip")], false);
+        check_readable(&[(header::CONTENT_ENCODING, "identity")], true);
+    }
 
     #[test]
     fn a_body_is_one_vote_or_one_a_line() {

@@ -5,6 +5,8 @@
 
 mod assets;
 mod conditional;
+mod cors;
+mod encoding;
 mod headers;
 mod ingest;
 mod peer;
@@ -26,13 +28,13 @@ use axum::{
     http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tallyboard_shared::message::FeedState;
 use tokio_util::task::TaskTracker;
-use tower_http::{compression::CompressionLayer, trace::TraceLayer};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
 
 pub use ingest::Ingest;
 pub use server::serve;
@@ -122,6 +124,7 @@ impl App {
     /// The routes.
     pub fn router(self) -> Router {
         let settings = self.0.settings.clone();
+        let cors = cors::layer(&settings.allowed_origins);
         let router = Router::new()
             .route("/ws", get(socket::upgrade))
             .route("/api/v1/election", get(election))
@@ -134,17 +137,24 @@ impl App {
                     .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
                     .layer(middleware::from_fn_with_state(self.clone(), ingest::admit)),
             )
-            .route("/api/{*path}", get(unknown))
+            .route("/api", any(unknown))
+            .route("/api/", any(unknown))
+            .route("/api/{*path}", any(unknown))
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(|State(app): State<App>| async move { app.0.metrics.render() }))
-            .fallback(get(assets::serve))
+            .fallback(get(assets::serve).fallback(wrong_method))
             .method_not_allowed_fallback(wrong_method)
             .with_state(self)
             .layer(middleware::from_fn(server::answer_in_time))
             .layer(CompressionLayer::new())
-            // Failures are logged where they are handled; "not ready" is an answer.
-            .layer(TraceLayer::new_for_http().on_failure(()));
+            .layer(CatchPanicLayer::custom(panicked));
+        let router = match cors {
+            Some(cors) => router.layer(cors),
+            None => router,
+        };
+        // Failures are logged where they are handled; "not ready" is an answer.
+        let router = router.layer(TraceLayer::new_for_http().on_failure(()));
         headers::secured(router, &assets::page(), &settings.allowed_origins, settings.is_encrypted)
     }
 }
@@ -155,6 +165,11 @@ async fn unknown() -> Problem {
 
 async fn wrong_method() -> Problem {
     Problem::new(Code::MethodNotAllowed, "the route has no such method")
+}
+
+/// The panic's words are in the log, by the panic hook.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::new(Code::Internal, "the server has a fault; its log has more").into_response()
 }
 
 async fn election(State(app): State<App>) -> Response {

@@ -79,6 +79,10 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body broke off.
     UnreadableBody = "unreadable_body", BAD_REQUEST;
+    /// The body isn't JSON or NDJSON in plain UTF-8: another `Content-Type`, or a `Content-Encoding`.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
+    /// The server has a fault.
+    Internal = "internal", INTERNAL_SERVER_ERROR;
 }
 
 /// What a client is told; what only the operator should know goes to the log instead.

@@ -226,3 +226,93 @@ fn what_cannot_work_is_said_at_the_start() {
     let (status, text) = run(&["election", "check", demo_definition().to_str().unwrap()]);
     assert!(status.success() && text.contains("40 place(s)"), "{text}");
 }
+
+/// Status, headers and the body as it was sent.
+fn raw(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (u16, ureq::http::HeaderMap, Vec<u8>) {
+    let mut request = ureq::http::Request::builder().method(method).uri(server.url(path));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let config =
+        ureq::Agent::config_builder().http_status_as_error(false).allow_non_standard_methods(true).build();
+    let mut response = ureq::Agent::from(config).run(request.body(()).unwrap()).unwrap();
+    let body = response.body_mut().read_to_vec().unwrap();
+    (response.status().as_u16(), response.headers().clone(), body)
+}
+
+#[test]
+fn files_of_the_page_are_sent_as_they_were_compressed_and_answers_as_the_client_takes_them() {
+    let site = demo_site();
+    let get = |path: &str, encoding: &str| raw(&site.server, "GET", path, &[("accept-encoding", encoding)]);
+    let (_, plain_headers, plain) = get("/", "identity");
+    assert!(!plain_headers.contains_key("content-encoding"));
+    assert_eq!(plain_headers["vary"], "accept-encoding");
+    for (asked, encoding) in [("gzip, deflate, br", "br"), ("gzip", "gzip")] {
+        let (status, headers, body) = get("/", asked);
+        assert_eq!((status, headers["content-encoding"].to_str().unwrap()), (200, encoding));
+        assert_eq!(headers["content-type"], plain_headers["content-type"]);
+        assert!(body.len() < plain.len(), "{encoding}");
+        let (status, headers, body) = get("/api/v1/results", asked);
+        assert_eq!((status, headers["content-encoding"].to_str().unwrap()), (200, encoding));
+        assert_eq!(headers["vary"], "accept-encoding");
+        assert!(!body.starts_with(b"{"));
+    }
+    let tag = plain_headers["etag"].to_str().unwrap();
+    let (status, _, body) =
+        raw(&site.server, "GET", "/", &[("if-none-match", tag), ("accept-encoding", "br")]);
+    assert_eq!((status, body.len()), (304, 0));
+    assert_eq!(get("/index.html.br", "identity").0, 404);
+}
+
+#[test]
+fn pages_of_named_origins_read_the_api_and_no_others() {
+    let named = "https://news.example";
+    let site = demo_definition_site(&["--allowed-origin", "https://News.Example"]);
+    let ask = |method: &str, origin: &str| {
+        let headers = [("origin", origin), ("access-control-request-method", "GET")];
+        let (status, headers, _) = raw(&site.server, method, "/api/v1/results", &headers);
+        let allowed = headers.get("access-control-allow-origin").map(|origin| origin.to_str().unwrap());
+        (status, allowed.map(str::to_owned), headers)
+    };
+    let (status, allowed, headers) = ask("GET", named);
+    assert_eq!((status, allowed.as_deref()), (200, Some(named)));
+    assert!(headers["access-control-expose-headers"].to_str().unwrap().contains("etag"));
+    assert!(headers.get_all("vary").iter().any(|vary| vary.to_str().unwrap().contains("origin")));
+    let (status, allowed, _) = ask("OPTIONS", named);
+    assert_eq!((status, allowed.as_deref()), (200, Some(named)));
+    assert_eq!(ask("GET", "https://evil.example").1, None);
+    let closed = demo_site();
+    let (status, headers, body) =
+        raw(&closed.server, "OPTIONS", "/api/v1/results", &[("origin", "https://news.example")]);
+    assert_eq!((status, headers.get("access-control-allow-origin")), (405, None));
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["code"], "method_not_allowed");
+}
+
+#[test]
+fn refusals_are_problems_with_a_code() {
+    let site = demo_site();
+    let token = format!("Bearer {TOKEN}");
+    let check = |method: &str, path: &str, headers: &[(&str, &str)], status: u16, code: &str| {
+        let (seen, headers, body) = raw(&site.server, method, path, headers);
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        assert_eq!((seen, body["code"].as_str()), (status, Some(code)), "{method} {path}");
+        assert_eq!(body["status"], status, "{method} {path}");
+        assert_eq!(headers["content-type"], "application/problem+json", "{method} {path}");
+    };
+    check("GET", "/no-such-file.js", &[], 404, "not_found");
+    check("GET", "/api/", &[], 404, "not_found");
+    check("GET", "/api/v2/results", &[], 404, "not_found");
+    check("DELETE", "/api/v1/results", &[], 405, "method_not_allowed");
+    check("POST", "/", &[], 405, "method_not_allowed");
+    check("GET", "/api/v1/results?version=-1", &[], 400, "bad_query");
+    let multipart = [("authorization", token.as_str()), ("content-type", "multipart/form-data")];
+    check("POST", "/api/v1/votes", &multipart, 415, "unsupported_media_type");
+    let compressed = [("authorization", token.as_str()), ("content-encoding", "gzip")];
+    check("POST", "/api/v1/votes", &compressed, 415, "unsupported_media_type");
+    check("POST", "/api/v1/votes", &[], 401, "unauthorized");
+}
