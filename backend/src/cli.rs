@@ -8,7 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use web::WebArgs;
 
-use crate::simulate::{Rate, Shape};
+use crate::{
+    export::Format,
+    simulate::{Rate, Shape},
+};
 
 /// Counts an election while it happens: votes in Kafka, results in every browser.
 #[derive(Debug, Parser)]
@@ -50,6 +53,8 @@ pub enum Command {
     /// Count the votes once more and compare with the published results. Exits with 0 where everything is equal, 1
     /// where something is different, 2 where there is no recount.
     Recount(Recount),
+    /// Write results to a file, as anyone may see them: the newest version or an earlier one.
+    Export(Export),
     /// Work with election definitions.
     #[command(subcommand)]
     Election(ElectionCommand),
@@ -187,6 +192,27 @@ pub struct Recount {
     /// How many partitions to count at a time. As many as there are cores by default.
     #[arg(long, env = "TALLYBOARD_THREADS", value_name = "N")]
     pub threads: Option<NonZero<usize>>,
+}
+
+/// Write results to a file.
+#[derive(Debug, Args)]
+#[command(disable_version_flag = true)]
+pub struct Export {
+    /// Where the journal is; with --from it isn't read.
+    #[command(flatten)]
+    pub journal: JournalArgs,
+    /// A Tallyboard server that shows the results, such as `http://127.0.0.1:8080`, in place of the journal.
+    #[arg(long, env = "TALLYBOARD_FROM", value_name = "URL", conflicts_with = "kafka")]
+    pub from: Option<String>,
+    /// How to write them.
+    #[arg(long, env = "TALLYBOARD_FORMAT", value_enum)]
+    pub format: Format,
+    /// The version. The newest by default.
+    #[arg(long = "version", env = "TALLYBOARD_RESULTS_VERSION", value_name = "N")]
+    pub results_version: Option<u64>,
+    /// The file. Standard output by default.
+    #[arg(long, env = "TALLYBOARD_OUTPUT", value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// A result table to replay.

@@ -1,16 +1,23 @@
-//! The commands besides `serve`: sending made-up votes, counting again, and working with definitions.
+//! The commands besides `serve`: sending made-up votes, counting again, exports, and working with definitions.
 
-use std::{collections::BTreeMap, fs::File, io::Write, num::NonZero, path::Path, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Write,
+    num::NonZero,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tallyboard_shared::{
     ids::{CandidateId, LocationId},
     reason::Reason,
 };
 
 use crate::{
-    cli::{ElectionCommand, JournalArgs, Recount, Simulate, TableArgs},
+    cli::{ElectionCommand, Export, JournalArgs, Recount, Simulate, TableArgs},
     election,
     journal::{
         Journal, JournalError, Topics,
@@ -18,6 +25,11 @@ use crate::{
         kafka::{KafkaJournal, KafkaSettings},
     },
     recount::{self, Progress, RecountSettings},
+    roles::{
+        disclosure::{Rules, disclose, disclose_earlier},
+        earlier::{Landmarks, earlier_publication},
+        newest::newest_publication,
+    },
     serve::{open_journal, prepare_topics, read_definition},
     shutdown::{self, Stop},
     simulate::{self, Electorate, HttpSink, ResultTable, Shares, Sink, Source, TableColumns},
@@ -177,10 +189,75 @@ fn open_for_reading(args: &JournalArgs) -> anyhow::Result<Box<dyn Journal>> {
     match EmbeddedJournal::open(&directory) {
         Ok(journal) => Ok(Box::new(journal)),
         Err(error @ JournalError::Setup(_)) => {
-            Err(error).context("the embedded journal is counted again with the server stopped")
+            Err(error).context("the embedded journal is read with the server stopped")
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A server's export isn't larger: results of 10,000 places and 1,000 candidates.
+const EXPORT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// How long a server may take to answer an export.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// `tallyboard export`.
+///
+/// # Errors
+/// Where there is no such version, or it can't be read or written.
+pub fn export(args: &Export, out: &mut dyn Write) -> anyhow::Result<()> {
+    let document = match &args.from {
+        Some(url) => export_of_server(url, args)?,
+        None => export_of_journal(args)?,
+    };
+    match &args.output {
+        Some(file) => {
+            std::fs::write(file, document).with_context(|| format!("failed to write {}", file.display()))
+        }
+        None => Ok(out.write_all(&document)?),
+    }
+}
+
+fn export_of_server(base: &str, args: &Export) -> anyhow::Result<Vec<u8>> {
+    /// What a refusal says.
+    #[derive(Deserialize)]
+    struct Problem {
+        detail: String,
+    }
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(EXPORT_TIMEOUT))
+        .http_status_as_error(false)
+        .build();
+    let mut url = format!("{}{}", base.trim_end_matches('/'), args.format.route());
+    if let Some(version) = args.results_version {
+        url += &format!("?version={version}");
+    }
+    let mut response =
+        ureq::Agent::from(config).get(&url).call().with_context(|| format!("failed to read {url}"))?;
+    let status = response.status();
+    let body = response.body_mut().with_config().limit(EXPORT_BYTES_MAX).read_to_vec()?;
+    if status != 200 {
+        let detail =
+            serde_json::from_slice(&body).map_or_else(|_| String::new(), |Problem { detail }| detail);
+        bail!("{url} answers {status}: {detail}");
+    }
+    Ok(body)
+}
+
+fn export_of_journal(args: &Export) -> anyhow::Result<Vec<u8>> {
+    let journal = open_for_reading(&args.journal)?;
+    let topic = Topics::new(&args.journal.topic_prefix).results;
+    let newest = newest_publication(&*journal, &topic)?.context("nothing has been published")?;
+    let earlier = args.results_version.filter(|version| *version != newest.results.version);
+    let Some(version) = earlier else {
+        let results = disclose(&newest.election, newest.results);
+        return Ok(args.format.write(&newest.election, &results));
+    };
+    let rules = Rules::new(&newest.election, newest.results.status);
+    let found = earlier_publication(&*journal, &topic, version, &Landmarks::default())?
+        .with_context(|| format!("there is no version {version}"))?;
+    let results = disclose_earlier(&found.election, found.results, &rules);
+    Ok(args.format.write(&found.election, &results))
 }
 
 /// `tallyboard election`.

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod election;
+pub mod export;
 pub mod http;
 pub mod journal;
 pub mod recount;

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         }
         Command::Recount(args) => commands::recount(&args, &mut std::io::stdout())
             .map(|is_equal| if is_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Export(args) => commands::export(&args, &mut std::io::stdout()).map(|()| ExitCode::SUCCESS),
         Command::Election(command) => {
             commands::election(&command, &mut std::io::stdout()).map(|()| ExitCode::SUCCESS)
         }

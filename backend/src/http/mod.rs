@@ -7,6 +7,7 @@ mod assets;
 mod conditional;
 mod cors;
 mod encoding;
+mod exports;
 mod headers;
 mod ingest;
 mod peer;
@@ -129,6 +130,8 @@ impl App {
             .route("/ws", get(socket::upgrade))
             .route("/api/v1/election", get(election))
             .route("/api/v1/results", get(results::results))
+            .route("/api/v1/results.csv", get(exports::csv))
+            .route("/api/v1/results.nist.json", get(exports::nist))
             .route("/api/v1/versions", get(results::versions))
             .route("/api/v1/timeline", get(timeline::timeline))
             .route(

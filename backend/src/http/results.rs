@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use tallyboard_shared::results::Results;
+use tallyboard_shared::{election::Election, results::Results};
 
 use super::{
     App,
@@ -25,9 +25,15 @@ const RETRY_AFTER_S: u32 = 2;
 
 #[derive(Deserialize)]
 pub(super) struct ResultsQuery {
-    version: Option<u64>,
+    pub(super) version: Option<u64>,
     locations: Option<String>,
     contest: Option<String>,
+}
+
+impl ResultsQuery {
+    pub(super) fn selection(&self) -> Selection<'_> {
+        Selection { locations: self.locations.as_deref(), contest: self.contest.as_deref() }
+    }
 }
 
 /// The results of a version, the newest or an earlier one, as anyone may see them.
@@ -41,6 +47,13 @@ impl Version {
         match self {
             Self::Newest(shown) => shown.results.as_ref().expect("a version that was found has results"),
             Self::Earlier(earlier) => &earlier.results,
+        }
+    }
+
+    pub(super) fn election(&self) -> &Election {
+        match self {
+            Self::Newest(shown) => &shown.election,
+            Self::Earlier(earlier) => &earlier.election,
         }
     }
 
@@ -86,7 +99,7 @@ pub(super) async fn results(
 ) -> Result<Response, Problem> {
     let version = app.version(asked.version).await?;
     let number = version.results().version;
-    let selection = Selection { locations: asked.locations.as_deref(), contest: asked.contest.as_deref() };
+    let selection = asked.selection();
     let is_whole = selection.is_all();
     let body = if is_whole { version.body() } else { encode(&selection.of(version.results())?) };
     let tag = match &version {

@@ -1,6 +1,7 @@
 //! Integration tests: what must hold with a real store, a real Kafka and the real program.
 //!
 //! - `earlier`: earlier versions, parts of a version, and what may be seen of them.
+//! - `export`: results as files, from the server and from the journal.
 //! - `hostile`: strangers who mean harm, and clients that are served meanwhile.
 //! - `journal`: the port's promises, on every adapter.
 //! - `pipeline`: the program from a vote to HTTP, WebSocket and topics, through crashes.
@@ -16,6 +17,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod earlier;
+mod export;
 mod hostile;
 mod journal;
 mod pipeline;

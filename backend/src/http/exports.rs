@@ -1,0 +1,51 @@
+//! Results as files: the routes of the exports, which take what `/api/v1/results` takes.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
+
+use super::{
+    App,
+    conditional::{Tag, answer},
+    problem::Problem,
+    query::Asked,
+    results::ResultsQuery,
+};
+use crate::export::Format;
+
+pub(super) async fn csv(
+    State(app): State<App>,
+    Asked(asked): Asked<ResultsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    export(&app, &asked, &headers, Format::Csv).await
+}
+
+pub(super) async fn nist(
+    State(app): State<App>,
+    Asked(asked): Asked<ResultsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    export(&app, &asked, &headers, Format::Nist).await
+}
+
+async fn export(
+    app: &App,
+    asked: &ResultsQuery,
+    headers: &HeaderMap,
+    format: Format,
+) -> Result<Response, Problem> {
+    let version = app.version(asked.version).await?;
+    let selection = asked.selection();
+    let part = (!selection.is_all()).then(|| selection.of(version.results())).transpose()?;
+    let results = part.as_ref().unwrap_or_else(|| version.results());
+    let body = format.write(version.election(), results);
+    let tag = Tag::of(results.version, &body);
+    let mut response = answer(headers, tag, version.lasts(), format.media_type(), body.into());
+    let disposition = format!("attachment; filename=\"{}\"", format.file_name(results));
+    let disposition = HeaderValue::try_from(disposition).expect("a file's name is plain ASCII");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    Ok(response)
+}
