@@ -112,10 +112,23 @@ test("the table of places sorts, searches and turns its pages", async ({ dashboa
   await expect(page.getByTestId("page-position")).toContainText("0 places");
 });
 
-test("the line chart has its figures as a table", async ({ dashboard, serve }) => {
+test("beside a chart are its figures as a table, as a file and as a picture", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
+  const { page } = dashboard;
   await dashboard.open(server.url);
   await dashboard.expectCounting();
-  await dashboard.page.getByTestId("history-toggle").click();
-  await expect(dashboard.page.getByTestId("history-table").locator("tbody tr").first()).toContainText("%");
+  await page.getByTestId("table-moved").click();
+  await expect(page.getByTestId("figures-moved").locator("tbody tr").first()).toContainText("%");
+  await expect(page.getByTestId("says-votes")).toContainText(/^Of [\d,]+ votes: .* %/);
+
+  const csv = await dashboard.download("csv-votes");
+  expect(csv.name).toMatch(/^marenne-2026-votes-v\d+\.csv$/);
+  const [head, first] = csv.content.toString("utf8").replace("\ufeff", "").split("\r\n");
+  expect(head).toBe("Candidate,Votes,Share,version,as_of,mode");
+  expect(first).toMatch(/^[^,]+,\d+,0\.\d{6},\d+,[^,]+Z,simulation$/);
+
+  const png = await dashboard.download("png-votes");
+  expect(png.name).toMatch(/^marenne-2026-votes-v\d+\.png$/);
+  expect(png.content.subarray(1, 4).toString()).toBe("PNG");
+  expect(png.content.length).toBeGreaterThan(5_000);
 });

@@ -1,5 +1,7 @@
 // The dashboard as a reader sees it: one object that knows the test ids, so that the tests can speak of figures.
 
+import { readFile } from "node:fs/promises";
+
 import { expect, type Locator, type Page } from "@playwright/test";
 
 export class Dashboard {
@@ -39,6 +41,20 @@ export class Dashboard {
   async open(url: string): Promise<void> {
     await this.page.goto(url);
     await expect(this.headline).toBeVisible();
+  }
+
+  /** Opens a screen by its address, and waits until it has figures. */
+  async goTo(url: string, screen: string): Promise<void> {
+    await this.page.goto(`${url}/${screen}`);
+    await this.expectState("live");
+    await expect(this.headline).toBeVisible();
+    await expect(this.page.getByTestId("blank")).toHaveCount(0);
+  }
+
+  /** The file that a button of a panel saves. */
+  async download(button: string): Promise<{ name: string; content: Buffer }> {
+    const [file] = await Promise.all([this.page.waitForEvent("download"), this.page.getByTestId(button).click()]);
+    return { name: file.suggestedFilename(), content: await readFile(await file.path()) };
   }
 
   async expectState(state: string): Promise<void> {

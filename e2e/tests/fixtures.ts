@@ -3,11 +3,14 @@
 import { test as base } from "@playwright/test";
 
 import { Dashboard } from "./dashboard.ts";
+import { Proxy } from "./proxy.ts";
 import { Server } from "./server.ts";
 
 interface Fixtures {
   dashboard: Dashboard;
   serve: (...flags: string[]) => Promise<Server>;
+  /** Puts a server below a path, as a proxy does; gives the new address. */
+  proxy: (url: string, path: string) => Promise<string>;
 }
 
 export const test = base.extend<Fixtures>({
@@ -24,6 +27,15 @@ export const test = base.extend<Fixtures>({
       return server;
     });
     for (const server of servers) await server.remove();
+  },
+  proxy: async ({}, use) => {
+    const proxies: Proxy[] = [];
+    await use(async (url, path) => {
+      const proxy = await Proxy.start(url, path);
+      proxies.push(proxy);
+      return proxy.url;
+    });
+    for (const proxy of proxies) proxy.stop();
   },
 });
 

@@ -1,7 +1,13 @@
 // The parts of ECharts that the dashboard draws with, as the global `echarts` that the dashboard calls.
 import * as core from "echarts/core";
 import { BarChart, LineChart, PieChart } from "echarts/charts";
-import { AriaComponent, GridComponent, TooltipComponent } from "echarts/components";
+import {
+  AriaComponent,
+  DataZoomComponent,
+  GridComponent,
+  LegendComponent,
+  TooltipComponent,
+} from "echarts/components";
 import { LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 
@@ -9,8 +15,10 @@ core.use([
   AriaComponent,
   BarChart,
   CanvasRenderer,
+  DataZoomComponent,
   GridComponent,
   LabelLayout,
+  LegendComponent,
   LineChart,
   PieChart,
   TooltipComponent,

@@ -1,11 +1,20 @@
 //! The application: what every page shares, and the page that is shown.
 
 use leptos::prelude::*;
+use leptos_router::components::Router;
 
 use crate::{
-    components::{footer::Footer, header::Header, notice::NotCurrent},
+    address::{Screen, folder},
+    components::{
+        footer::Footer,
+        header::{Header, screen_name},
+        notice::NotCurrent,
+        spoken::Spoken,
+    },
     feed::Feed,
-    pages::overview::Overview,
+    navigation::Navigation,
+    pages::Page,
+    settings::{Settings, Zone},
     theme::Theme,
 };
 
@@ -16,11 +25,25 @@ pub struct Context {
     pub feed: Feed,
     /// Light or dark.
     pub theme: Theme,
-    /// The reader's offset from UTC.
-    pub offset_minutes: i32,
+    /// What the reader chose.
+    pub settings: Settings,
+    /// The offset from UTC of the times that are shown.
+    pub offset_minutes: Signal<i32>,
 }
 
 impl Context {
+    fn start() -> Self {
+        let feed = Feed::start();
+        let settings = Settings::remembered();
+        let own = reader_offset_minutes();
+        let offset_minutes = Signal::derive(move || match settings.zone.get() {
+            Zone::Own => own,
+            Zone::Utc => 0,
+        });
+        Effect::new(move |_| feed.pace_ms.set(settings.pace.get().interval_ms()));
+        Self { feed, theme: Theme::follow(settings.patterns), settings, offset_minutes }
+    }
+
     /// The context of the view that is being built.
     #[must_use]
     pub fn of_view() -> Self {
@@ -31,22 +54,54 @@ impl Context {
 /// The whole page.
 #[component]
 pub fn App() -> impl IntoView {
-    let context =
-        Context { feed: Feed::start(), theme: Theme::follow(), offset_minutes: reader_offset_minutes() };
-    provide_context(context);
-    let board = context.feed.board;
-    Effect::new(move |_| {
-        let title = board.with(|board| board.election.as_ref().map(|election| election.title.clone()));
-        if let Some(title) = title {
-            document().set_title(&format!("{title} · Tallyboard"));
+    provide_context(Context::start());
+    let path = window().location().pathname().unwrap_or_default();
+    let base = folder(&path).to_owned();
+    view! { <Router base=base><Shell/></Router> }
+}
+
+#[component]
+fn Shell() -> impl IntoView {
+    let navigation = Navigation::follow();
+    provide_context(navigation);
+    let board = Context::of_view().feed.board;
+    let screen = Memo::new(move |_| navigation.address.with(|address| address.screen));
+    let title = Memo::new(move |_| {
+        board.with(|board| board.election.as_ref().map(|election| election.title.clone()))
+    });
+    Effect::new(move |_| document().set_title(&page_title(screen.get(), title.get().as_deref())));
+    // Whoever goes to another screen by keyboard goes on reading there.
+    Effect::new(move |before: Option<Screen>| {
+        let screen = screen.get();
+        if before.is_some_and(|before| before != screen) {
+            focus_main();
         }
+        screen
     });
     view! {
-        <a class="skip" href="#main">"Skip to the results"</a>
+        <a class="skip" href="#main" on:click=move |event| {
+            event.prevent_default();
+            focus_main();
+        }>"Skip to the results"</a>
         <Header/>
         <NotCurrent/>
-        <Overview/>
+        <Page screen/>
         <Footer/>
+        <Spoken/>
+    }
+}
+
+fn page_title(screen: Screen, election: Option<&str>) -> String {
+    let name = (screen != Screen::Overview).then(|| screen_name(screen));
+    name.into_iter().chain(election).chain(["Tallyboard"]).collect::<Vec<_>>().join(" · ")
+}
+
+fn focus_main() {
+    let main = document().get_element_by_id("main");
+    let main = main.and_then(|main| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(main).ok());
+    if let Some(main) = main {
+        // A page without its main part has nothing to focus.
+        main.focus().ok();
     }
 }
 

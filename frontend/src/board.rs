@@ -3,6 +3,8 @@
 //! Pure state: messages go in by [`Board::apply`], which says what the connection should do next. Knows no socket,
 //! no clock and no page; versions on the board never go back while the count is the same.
 
+use std::sync::Arc;
+
 use tallyboard_shared::{
     Timestamp,
     election::Election,
@@ -12,17 +14,22 @@ use tallyboard_shared::{
     update::Update,
 };
 
-use crate::history::History;
+use crate::{
+    history::{History, Series},
+    quality::QualityPoint,
+};
 
 /// Everything that has been received, folded up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Board {
     /// What is being counted; `None` before the first welcome.
-    pub election: Option<Election>,
-    /// The newest results; `None` before the first publication.
-    pub results: Option<Results>,
+    pub election: Option<Arc<Election>>,
+    /// The newest results; `None` before the first publication. Shared with whoever shows them.
+    pub results: Option<Arc<Results>>,
     /// How the count moved.
     pub history: History,
+    /// How sound the count was, as far as this page has followed it.
+    pub quality: Series<QualityPoint>,
     /// What the server said last about the count; forgotten with every new welcome.
     pub status: Option<Status>,
     /// Why the server closed the last connection, where it said so.
@@ -82,9 +89,9 @@ impl Board {
         });
         if !same_count {
             self.results = None;
-            self.history = History::default();
+            self.forget_what_was();
         }
-        self.election = Some(welcome.election);
+        self.election = Some(Arc::new(welcome.election));
         match (&self.results, welcome.results) {
             // A server that is only catching up after a restart: what was shown once isn't taken back.
             (Some(_), None) => {
@@ -95,7 +102,7 @@ impl Board {
             }
             // A lower version made later is a new count under the old name: its history is another one too.
             (Some(shown), Some(sent)) if sent.version < shown.version => {
-                self.history = History::default();
+                self.forget_what_was();
                 self.take(sent, welcome.history);
             }
             (_, Some(sent)) => self.take(sent, welcome.history),
@@ -104,10 +111,16 @@ impl Board {
         Step::Continue
     }
 
+    fn forget_what_was(&mut self) {
+        self.history = History::default();
+        self.quality = Series::default();
+    }
+
     fn take(&mut self, results: Results, followed: Vec<HistoryPoint>) {
         self.history.merge(followed);
         self.history.push(HistoryPoint::of(&results));
-        self.results = Some(results);
+        self.quality.push(QualityPoint::of(&results));
+        self.results = Some(Arc::new(results));
         self.behind_since_ms = None;
     }
 
@@ -127,9 +140,11 @@ impl Board {
         if update.version <= results.version {
             return Step::Continue;
         }
+        let results = Arc::make_mut(results);
         match results.apply(update) {
             Ok(()) => {
                 self.history.push(HistoryPoint::of(results));
+                self.quality.push(QualityPoint::of(results));
                 self.behind_since_ms = None;
                 Step::Continue
             }
@@ -174,8 +189,7 @@ impl Board {
     /// The contest that is asked for, else the first.
     #[must_use]
     pub fn contest(&self, chosen: Option<&ContestId>) -> Option<&ContestResult> {
-        let contests = &self.results.as_ref()?.contests;
-        contests.iter().find(|contest| Some(&contest.id) == chosen).or_else(|| contests.first())
+        contest(self.results.as_ref()?, chosen)
     }
 
     /// The state that the server gave the count, where it gave one since the last welcome.
@@ -183,6 +197,13 @@ impl Board {
     pub fn feed_state(&self) -> Option<FeedState> {
         self.status.as_ref().map(|status| status.state)
     }
+}
+
+/// The contest that is asked for, else the first.
+#[must_use]
+pub fn contest<'a>(results: &'a Results, chosen: Option<&ContestId>) -> Option<&'a ContestResult> {
+    let contests = &results.contests;
+    contests.iter().find(|contest| Some(&contest.id) == chosen).or_else(|| contests.first())
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@
 //! the submodules make of plain data with charming's types. Charming's own renderer stays out: it would bring a second
 //! serializer of every type, and ECharts takes JSON as well.
 
+pub mod curves;
 pub mod drawing;
+pub mod place_bars;
+mod scale;
 pub mod shares_donut;
 pub mod shares_line;
 pub mod votes_bar;
@@ -27,6 +30,15 @@ extern "C" {
     #[wasm_bindgen(method, js_name = setOption)]
     fn set_option(this: &Instance, option: &JsValue, how: &JsValue);
 
+    #[wasm_bindgen(js_namespace = echarts, js_name = getInstanceByDom)]
+    fn instance_of(node: &web_sys::Element) -> Option<Instance>;
+
+    #[wasm_bindgen(method)]
+    fn on(this: &Instance, event: &str, listener: &JsValue);
+
+    #[wasm_bindgen(method, catch, js_name = getRenderedCanvas)]
+    fn rendered_canvas(this: &Instance, how: &JsValue) -> Result<web_sys::HtmlCanvasElement, JsValue>;
+
     #[wasm_bindgen(method)]
     fn resize(this: &Instance);
 
@@ -40,11 +52,12 @@ struct Mounted {
     how: JsValue,
     observer: Option<ResizeObserver>,
     _on_resize: Closure<dyn FnMut()>,
+    _on_click: Closure<dyn FnMut(JsValue)>,
 }
 
 impl Mounted {
     /// `None` where ECharts wasn't loaded or can't draw.
-    fn new(node: &web_sys::Element) -> Option<Self> {
+    fn new(node: &web_sys::Element, on_pick: Option<Callback<String>>) -> Option<Self> {
         let loaded = js_sys::Reflect::has(&js_sys::global(), &"echarts".into()).unwrap_or(false);
         if !loaded {
             return None;
@@ -56,12 +69,19 @@ impl Mounted {
         if let Some(observer) = &observer {
             observer.observe(node);
         }
+        let on_click = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+            if let (Some(on_pick), Some(key)) = (on_pick, picked(&event)) {
+                on_pick.run(key);
+            }
+        });
+        instance.on("click", on_click.as_ref());
         Some(Self {
             instance,
             // Series are matched by id: those that stay move in place, those of another contest go.
             how: js_sys::JSON::parse(r#"{"replaceMerge":["series"]}"#).ok()?,
             observer,
             _on_resize: on_resize,
+            _on_click: on_click,
         })
     }
 
@@ -81,14 +101,38 @@ impl Drop for Mounted {
     }
 }
 
+/// The key of the bar or slice that was clicked.
+fn picked(event: &JsValue) -> Option<String> {
+    let data = js_sys::Reflect::get(event, &"data".into()).ok()?;
+    let key = js_sys::Reflect::get(&data, &"key".into()).ok()?.as_string()?;
+    (!key.is_empty()).then_some(key)
+}
+
+/// How many pixels of a picture make one of the page.
+const PICTURE_SCALE: f64 = 2.0;
+
+/// A chart as a canvas, as it is drawn now; `None` where there is no such chart.
+#[must_use]
+pub fn rendered(id: &str, ground: &str) -> Option<web_sys::HtmlCanvasElement> {
+    let instance = instance_of(&document().get_element_by_id(id)?)?;
+    let how = js_sys::Object::new();
+    js_sys::Reflect::set(&how, &"pixelRatio".into(), &PICTURE_SCALE.into()).ok()?;
+    js_sys::Reflect::set(&how, &"backgroundColor".into(), &ground.into()).ok()?;
+    instance.rendered_canvas(&how).ok()
+}
+
 /// A chart that follows `drawing`.
 #[component]
 pub fn EChart(
     /// Unique in the page; also the test id.
-    id: &'static str,
+    #[prop(into)]
+    id: String,
     /// What is drawn.
     #[prop(into)]
     drawing: Signal<Drawing>,
+    /// Told the key of the bar or slice that was clicked.
+    #[prop(optional_no_strip)]
+    on_pick: Option<Callback<String>>,
 ) -> impl IntoView {
     let node = NodeRef::<html::Div>::new();
     let mounted = StoredValue::new_local(None::<Mounted>);
@@ -98,7 +142,7 @@ pub fn EChart(
         drawing.with(|drawing| {
             mounted.update_value(|mounted| {
                 if mounted.is_none() {
-                    *mounted = Mounted::new(&element);
+                    *mounted = Mounted::new(&element, on_pick);
                 }
                 match mounted {
                     Some(mounted) => mounted.draw(drawing),
@@ -111,7 +155,7 @@ pub fn EChart(
         mounted.try_update_value(Option::take);
     });
     view! {
-        <div class="chart" id=id data-testid=id node_ref=node></div>
+        <div class="chart" id=id.clone() data-testid=id node_ref=node></div>
         <Show when=move || missing.get()>
             <p class="note">"The chart can't be drawn here. The table has its figures."</p>
         </Show>

@@ -1,7 +1,7 @@
 //! The connection to the server: connects, decodes, watches for silence, reconnects, and says how it stands.
 //!
-//! Messages are folded into the board as they come; the page is told at most once per render interval,
-//! however fast they are. Knows nothing of what is shown.
+//! Messages are folded into the board as they come; what is shown is a copy of it, made at the reader's pace, and none
+//! while the reader holds the page. Knows nothing of how it is shown.
 
 use std::cell::Cell;
 
@@ -34,7 +34,7 @@ fn open(url: &str) -> Option<WebSocket> {
 }
 
 /// The shortest time between two drawings of the page.
-const RENDER_INTERVAL_MS: u32 = 400;
+pub const RENDER_INTERVAL_MS: u32 = 400;
 
 /// The server says something at least every two seconds; three times that is silence.
 const SILENCE_MS: u32 = 6_000;
@@ -51,8 +51,14 @@ const INCOMPATIBLE_WAIT_MS: u32 = 30_000;
 /// What the page follows. Copies are handles to the same state.
 #[derive(Clone, Copy)]
 pub struct Feed {
-    /// What is known; told a few times a second at most.
+    /// What is shown; changes a few times a second at most.
     pub board: RwSignal<Board>,
+    /// What is known.
+    pub live: StoredValue<Board>,
+    /// Since when the reader holds the page, by our clock; `None` while it moves.
+    pub held_since_ms: RwSignal<Option<f64>>,
+    /// The time between two drawings that the reader chose.
+    pub pace_ms: RwSignal<u32>,
     /// The state of the connection.
     pub link: RwSignal<Link>,
     /// Our clock, in milliseconds since 1970; moves every second.
@@ -65,6 +71,9 @@ impl Feed {
     pub fn start() -> Self {
         let feed = Self {
             board: RwSignal::new(Board::default()),
+            live: StoredValue::new(Board::default()),
+            held_since_ms: RwSignal::new(None),
+            pace_ms: RwSignal::new(RENDER_INTERVAL_MS),
             link: RwSignal::new(Link::Connecting),
             now_ms: RwSignal::new(js_sys::Date::now()),
         };
@@ -76,6 +85,23 @@ impl Feed {
             }
         });
         feed
+    }
+
+    /// Whether the reader holds the page.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        self.held_since_ms.with_untracked(Option::is_some)
+    }
+
+    /// Holds the page, or lets it move again with the newest figures at once.
+    pub fn hold_or_go_on(self) {
+        let now_ms = js_sys::Date::now();
+        if self.is_held() {
+            self.held_since_ms.set(None);
+            self.draw(now_ms);
+        } else {
+            self.held_since_ms.set(Some(now_ms));
+        }
     }
 
     async fn keep_connected(self) {
@@ -119,9 +145,14 @@ impl Feed {
             welcomed |= matches!(message, ServerMessage::Welcome(_));
             let now_ms = js_sys::Date::now();
             let mut step = Step::Continue;
-            self.board.update_untracked(|board| step = board.apply(message, now_ms));
+            let is_first = self.live.with_value(|board| board.election.is_none());
+            self.live.update_value(|board| step = board.apply(message, now_ms));
             if welcomed && self.link.get_untracked() != Link::Open {
                 self.link.set(Link::Open);
+            }
+            if is_first {
+                // Whatever the pace, the first figures don't wait.
+                self.draw(now_ms);
             }
             self.tell(pace, now_ms);
             match step {
@@ -141,7 +172,8 @@ impl Feed {
 
     /// Lets the page draw the board, now or when the interval is over.
     fn tell(self, pace: &Pace, now_ms: f64) {
-        let Some(wait_ms) = pace.next(now_ms) else { return };
+        let interval_ms = f64::from(self.pace_ms.get_untracked());
+        let Some(wait_ms) = pace.next(now_ms, interval_ms) else { return };
         if wait_ms == 0 {
             self.draw(now_ms);
         } else {
@@ -154,7 +186,9 @@ impl Feed {
 
     fn draw(self, now_ms: f64) {
         self.now_ms.set(now_ms);
-        self.board.notify();
+        if !self.is_held() {
+            self.board.set(self.live.get_value());
+        }
     }
 }
 
@@ -194,10 +228,10 @@ struct Pace {
 
 impl Pace {
     /// How long to wait before drawing; `None` where a drawing is due already that will show this too.
-    fn next(&self, now_ms: f64) -> Option<u32> {
-        let interval_ms = f64::from(RENDER_INTERVAL_MS);
+    fn next(&self, now_ms: f64, interval_ms: f64) -> Option<u32> {
         let mut due_ms = self.next_ms.get();
-        // Further off than two intervals only after the clock was set back, which must not freeze the page.
+        // Further off than two intervals only after the clock was set back, or a faster pace was chosen: neither may
+        // freeze the page.
         if due_ms - now_ms > 2.0 * interval_ms {
             due_ms = now_ms;
         }
@@ -279,11 +313,16 @@ mod tests {
     #[test]
     fn drawings_are_spaced_and_none_is_lost() {
         let pace = Pace::default();
-        assert_eq!(pace.next(1_000.0), Some(0));
-        assert_eq!(pace.next(1_100.0), Some(300));
-        assert_eq!(pace.next(1_200.0), None, "the drawing at 1,400 shows it");
-        assert_eq!(pace.next(1_450.0), Some(350));
-        assert_eq!(pace.next(5_000.0), Some(0));
-        assert_eq!(pace.next(1_000.0), Some(0), "the clock was set back");
+        let next = |now_ms| pace.next(now_ms, 400.0);
+        assert_eq!(next(1_000.0), Some(0));
+        assert_eq!(next(1_100.0), Some(300));
+        assert_eq!(next(1_200.0), None, "the drawing at 1,400 shows it");
+        assert_eq!(next(1_450.0), Some(350));
+        assert_eq!(next(5_000.0), Some(0));
+        assert_eq!(next(1_000.0), Some(0), "the clock was set back");
+        let slow = Pace::default();
+        assert_eq!(slow.next(1_000.0, 60_000.0), Some(0));
+        assert_eq!(slow.next(1_400.0, 60_000.0), Some(59_600));
+        assert_eq!(slow.next(1_500.0, 400.0), Some(0), "a faster pace holds at once");
     }
 }

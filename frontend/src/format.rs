@@ -29,6 +29,17 @@ pub fn count_or_dash(number: Option<u64>) -> String {
     number.map_or_else(|| UNKNOWN.to_owned(), count)
 }
 
+/// A number with its sign: `+1,204`, `−3`.
+#[must_use]
+pub fn difference(number: i64) -> String {
+    let sign = match number {
+        0 => "",
+        1.. => "+",
+        _ => "−",
+    };
+    format!("{sign}{}", count(number.unsigned_abs()))
+}
+
 /// A count with its noun: `1 vote`, `12 votes`.
 #[must_use]
 pub fn counted(number: u64, one: &str, many: &str) -> String {
@@ -96,15 +107,26 @@ pub fn zone(offset_minutes: i32) -> String {
 /// How long ago something was, from milliseconds: `0.4 s ago`, `12 s ago`, `3 min ago`.
 #[must_use]
 pub fn age(milliseconds: f64) -> String {
-    let seconds = milliseconds.max(0.0) / 1_000.0;
+    format!("{} ago", seconds(milliseconds / 1_000.0))
+}
+
+/// A span of time, from milliseconds: `0.4 s`, `12 s`, `3 min`.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "milliseconds within an election stay below 2^53")]
+pub fn span(milliseconds: i64) -> String {
+    seconds(milliseconds as f64 / 1_000.0)
+}
+
+fn seconds(seconds: f64) -> String {
+    let seconds = seconds.max(0.0);
     if seconds < 9.95 {
-        format!("{seconds:.1} s ago")
+        format!("{seconds:.1} s")
     } else if seconds < 99.5 {
-        format!("{seconds:.0} s ago")
+        format!("{seconds:.0} s")
     } else if seconds < 5_400.0 {
-        format!("{:.0} min ago", seconds / 60.0)
+        format!("{:.0} min", seconds / 60.0)
     } else {
-        format!("{:.0} h ago", seconds / 3_600.0)
+        format!("{:.0} h", seconds / 3_600.0)
     }
 }
 
@@ -164,6 +186,10 @@ mod tests {
         ] {
             assert_eq!(count(number), text);
         }
+        assert_eq!(
+            [0, 1_204, -3, i64::MIN].map(difference),
+            ["0", "+1,204", "−3", "−9,223,372,036,854,775,808"]
+        );
         assert_eq!(counted(1, "vote", "votes"), "1 vote");
         assert_eq!(counted(2_000, "vote", "votes"), "2,000 votes");
     }

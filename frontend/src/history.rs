@@ -1,51 +1,81 @@
-//! How the count moved: a bounded series of points, from the welcome and the updates since.
+//! What was published, as a bounded series of points: how the count moved, and how sound it was.
 //!
 //! The number of points never passes [`POINTS_MAX`]: every second one is dropped then, and from there on points
 //! are kept further apart. The newest version is always the last point.
+
+use std::sync::Arc;
 
 use tallyboard_shared::message::HistoryPoint;
 
 /// The most points that are kept.
 pub const POINTS_MAX: usize = 300;
 
+/// What belongs to one version.
+pub trait Point {
+    /// The version.
+    fn version(&self) -> u64;
+    /// When it was made, in milliseconds since 1970.
+    fn as_of_ms(&self) -> i64;
+}
+
+impl Point for HistoryPoint {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn as_of_ms(&self) -> i64 {
+        self.as_of.as_millisecond()
+    }
+}
+
+/// How the count moved.
+pub type History = Series<HistoryPoint>;
+
 /// The bounded series.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
-    points: Vec<HistoryPoint>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series<P> {
+    // Shared with every board that is shown.
+    points: Vec<Arc<P>>,
     /// The distance in time that kept points have at least, the last one aside.
     spacing_ms: i64,
 }
 
-impl History {
+impl<P> Default for Series<P> {
+    fn default() -> Self {
+        Self { points: Vec::new(), spacing_ms: 0 }
+    }
+}
+
+impl<P: Point> Series<P> {
     /// The points, oldest first.
     #[must_use]
-    pub fn points(&self) -> &[HistoryPoint] {
+    pub fn points(&self) -> &[Arc<P>] {
         &self.points
     }
 
     /// Takes over what a server has followed; what is older than its first point is kept.
-    pub fn merge(&mut self, followed: Vec<HistoryPoint>) {
-        let Some(first) = followed.first().map(|point| point.version) else {
+    pub fn merge(&mut self, followed: Vec<P>) {
+        let Some(first) = followed.first().map(Point::version) else {
             return;
         };
-        self.points.retain(|point| point.version < first);
-        self.points.extend(followed);
+        self.points.retain(|point| point.version() < first);
+        self.points.extend(followed.into_iter().map(Arc::new));
         while self.points.len() > POINTS_MAX {
             self.thin();
         }
     }
 
     /// Adds the newest point; older versions than the last are ignored.
-    pub fn push(&mut self, point: HistoryPoint) {
+    pub fn push(&mut self, point: P) {
         let too_close = match self.points.as_slice() {
-            [.., last] if point.version <= last.version => return,
-            [.., kept, _] => point.as_of.as_millisecond() - kept.as_of.as_millisecond() < self.spacing_ms,
+            [.., last] if point.version() <= last.version() => return,
+            [.., kept, _] => point.as_of_ms() - kept.as_of_ms() < self.spacing_ms,
             _ => false,
         };
         if too_close {
             self.points.pop();
         }
-        self.points.push(point);
+        self.points.push(Arc::new(point));
         if self.points.len() > POINTS_MAX {
             self.thin();
         }
@@ -60,7 +90,7 @@ impl History {
             keep
         });
         if let [first, .., last] = self.points.as_slice() {
-            let span = last.as_of.as_millisecond() - first.as_of.as_millisecond();
+            let span = last.as_of_ms() - first.as_of_ms();
             self.spacing_ms = span / i64::try_from(self.points.len()).unwrap_or(i64::MAX);
         }
     }

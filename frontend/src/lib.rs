@@ -1,22 +1,34 @@
 //! The dashboard: live results in the browser, compiled to WebAssembly.
 //!
 //! One way through: `feed` reads the socket, `board` folds messages into state, the pure modules (`news`,
-//! `standings`, `places`, `freshness`, `charts/*`) make of it what is to be seen, and `pages` and `components` show
-//! that. All but `feed`, `charts`, `theme` and the views runs, and is tested, on the host too.
+//! `standings`, `places`, `parts`, `race`, `tiles`, `spot`, `quality`, `freshness`, `charts/*`) make of it what is to
+//! be seen, and `pages` and `components` show that. What the reader looks at is an `address`. All but `feed`, `charts`,
+//! `navigation`, `download`, `theme` and the views runs, and is tested, on the host too.
 
+pub mod address;
 pub mod app;
 pub mod board;
 pub mod charts;
 pub mod components;
+pub mod download;
 pub mod feed;
 pub mod format;
 pub mod freshness;
 pub mod history;
+pub mod navigation;
 pub mod news;
 pub mod pages;
 pub mod palette;
+pub mod parts;
 pub mod places;
+pub mod quality;
+pub mod race;
+pub mod settings;
+pub mod spot;
 pub mod standings;
+pub mod table;
 pub mod theme;
+pub mod tiles;
+pub mod timeline;
 
 pub use app::App;

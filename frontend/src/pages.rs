@@ -1,3 +1,42 @@
-//! Pages, one per file.
+//! Pages, one per file, and what they share.
 
+pub mod contest;
 pub mod overview;
+pub mod place;
+pub mod quality;
+pub mod shown;
+
+use leptos::prelude::*;
+
+use self::{contest::ContestPage, overview::Overview, place::PlacePage, quality::QualityPage, shown::Shown};
+use crate::{
+    address::Screen,
+    app::Context,
+    components::{chart_panel::Source, header::use_freshness, notice::Waiting},
+};
+
+/// The page of a screen.
+#[component]
+pub fn Page(
+    /// Which.
+    #[prop(into)]
+    screen: Signal<Screen>,
+) -> impl IntoView {
+    let board = Context::of_view().feed.board;
+    let welcomed = Memo::new(move |_| board.with(|board| board.election.is_some()));
+    let freshness = use_freshness();
+    let results = Memo::new(move |_| board.with(|board| board.results.clone()));
+    let shown = Shown::new(results.into());
+    provide_context(Source(shown.stamp));
+    let page = move || match screen.get() {
+        Screen::Overview => view! { <Overview shown/> }.into_any(),
+        Screen::Contest => view! { <ContestPage shown/> }.into_any(),
+        Screen::Place => view! { <PlacePage shown/> }.into_any(),
+        Screen::Quality => view! { <QualityPage shown/> }.into_any(),
+    };
+    view! {
+        <main id="main" tabindex="-1" class:outdated=move || welcomed.get() && !freshness.get().is_current()>
+            <Show when=move || welcomed.get() fallback=Waiting>{page}</Show>
+        </main>
+    }
+}

@@ -28,12 +28,14 @@ pub struct Palette {
     pub candidates: Vec<String>,
     /// Whether the reader wants nothing to move.
     pub still: bool,
+    /// Whether patterns tell what colors tell.
+    pub patterns: bool,
 }
 
 impl Palette {
     /// Takes the values of [`TOKENS`], in that order.
     #[must_use]
-    pub fn from_tokens(mut values: impl Iterator<Item = String>, still: bool) -> Self {
+    pub fn from_tokens(mut values: impl Iterator<Item = String>, still: bool, patterns: bool) -> Self {
         let mut next = || values.next().unwrap_or_default();
         Self {
             ink: next(),
@@ -43,6 +45,7 @@ impl Palette {
             rest: next(),
             candidates: values.collect(),
             still,
+            patterns,
         }
     }
 
@@ -53,13 +56,14 @@ impl Palette {
             Tone::Given(color) => color,
             Tone::Palette(position) => self.candidates.get(*position).unwrap_or(&self.rest),
             Tone::Rest => &self.rest,
+            Tone::Ink => &self.soft,
         }
     }
 }
 
 #[cfg(test)]
 pub(crate) fn sample() -> Palette {
-    Palette::from_tokens(TOKENS.iter().map(ToString::to_string), false)
+    Palette::from_tokens(TOKENS.iter().map(ToString::to_string), false, false)
 }
 
 #[cfg(test)]

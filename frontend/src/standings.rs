@@ -3,7 +3,7 @@
 //! Knows the results and nothing of the page. Colors are either given by the definition or a place in the palette
 //! of the style sheet, which light and dark fill differently.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tallyboard_shared::{ids::CandidateId, results::ContestResult};
 
@@ -24,6 +24,8 @@ pub enum Tone {
     Palette(usize),
     /// The color of the folded rest.
     Rest,
+    /// The color of text: for what isn't a candidate.
+    Ink,
 }
 
 impl Tone {
@@ -34,6 +36,7 @@ impl Tone {
             Self::Given(color) => color.clone(),
             Self::Palette(position) => format!("var(--c{})", position + 1),
             Self::Rest => "var(--rest)".to_owned(),
+            Self::Ink => "var(--soft)".to_owned(),
         }
     }
 
@@ -92,6 +95,24 @@ pub fn ranked(contest: &ContestResult) -> Vec<Standing> {
     standings
 }
 
+/// The candidates of a contest as they stand in one place, most votes there first; figures are `None` where they are
+/// withheld.
+#[must_use]
+pub fn ranked_in(contest: &ContestResult, votes: Option<&BTreeMap<CandidateId, u64>>) -> Vec<Standing> {
+    let mut there = contest.clone();
+    there.votes = votes.map_or(0, |votes| votes.values().sum());
+    for candidate in &mut there.candidates {
+        candidate.votes = votes.map(|votes| votes.get(&candidate.id).copied().unwrap_or(0));
+        candidate.share = candidate.votes.and_then(|votes| share(votes, there.votes));
+    }
+    ranked(&there)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn share(votes: u64, sum: u64) -> Option<f64> {
+    (sum > 0).then(|| votes as f64 / sum as f64)
+}
+
 /// Two with the same last name are labeled by their whole names.
 fn tell_apart(standings: &mut [Standing]) {
     let mut bearers = HashMap::<String, usize>::new();
@@ -148,6 +169,16 @@ mod tests {
         let contest = samples::contest(None, &[Some(5), Some(9), Some(5), Some(7)]);
         let ids: Vec<_> = ranked(&contest).into_iter().map(|standing| standing.id).collect();
         assert_eq!(ids, ["c1", "c3", "c0", "c2"].map(CandidateId::new));
+    }
+
+    #[test]
+    fn a_place_has_an_order_of_its_own() {
+        let contest = samples::contest(None, &[Some(5), Some(9)]);
+        let votes = [("c0", 3), ("c1", 1)].map(|(id, votes)| (CandidateId::new(id), votes)).into();
+        let there = ranked_in(&contest, Some(&votes));
+        assert_eq!((there[0].id.as_str(), there[0].votes, there[0].share), ("c0", Some(3), Some(0.75)));
+        assert_eq!(there[0].tone, Tone::Palette(0), "colors are those of the whole contest");
+        assert!(ranked_in(&contest, None).iter().all(|standing| standing.votes.is_none()));
     }
 
     #[test]

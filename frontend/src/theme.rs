@@ -6,10 +6,16 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{HtmlElement, MediaQueryList};
 
-use crate::palette::{Palette, TOKENS};
+use crate::{
+    palette::{Palette, TOKENS},
+    settings::Patterns,
+};
 
 /// Where the choice is remembered; `theme.js` reads the same.
 const STORAGE_KEY: &str = "tallyboard.theme";
+
+/// The question whether the reader wants more contrast.
+const MORE_CONTRAST: &str = "(prefers-contrast: more)";
 
 /// The theme of the page. Copies are handles to the same state.
 #[derive(Clone, Copy)]
@@ -18,15 +24,21 @@ pub struct Theme {
     pub dark: RwSignal<bool>,
     /// The colors in force, for charts.
     pub palette: RwSignal<Palette>,
+    patterns: RwSignal<Patterns>,
 }
 
 impl Theme {
     /// Reads the page's theme, and follows the system's as long as nothing was chosen.
     #[must_use]
-    pub fn follow() -> Self {
-        let theme = Self { dark: RwSignal::new(is_dark()), palette: RwSignal::new(read_palette()) };
+    pub fn follow(patterns: RwSignal<Patterns>) -> Self {
+        let theme = Self {
+            dark: RwSignal::new(is_dark()),
+            palette: RwSignal::new(read_palette(patterns.get_untracked())),
+            patterns,
+        };
+        Effect::new(move |_| theme.palette.set(read_palette(patterns.get())));
         let on_change = Closure::<dyn FnMut()>::new(move || theme.refresh());
-        for query in ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)"] {
+        for query in ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)", MORE_CONTRAST] {
             if let Some(list) = media(query) {
                 list.set_onchange(Some(on_change.as_ref().unchecked_ref()));
             }
@@ -51,7 +63,7 @@ impl Theme {
 
     fn refresh(self) {
         self.dark.set(is_dark());
-        self.palette.set(read_palette());
+        self.palette.set(read_palette(self.patterns.get_untracked()));
     }
 }
 
@@ -72,8 +84,14 @@ fn is_dark() -> bool {
 }
 
 /// The values of the tokens; a token itself may be a pair of colors, so each is put on an element and read there.
-fn read_palette() -> Palette {
-    let still = media("(prefers-reduced-motion: reduce)").is_some_and(|list| list.matches());
+fn read_palette(patterns: Patterns) -> Palette {
+    let asked = |query| media(query).is_some_and(|list| list.matches());
+    let still = asked("(prefers-reduced-motion: reduce)");
+    let patterns = match patterns {
+        Patterns::On => true,
+        Patterns::Off => false,
+        Patterns::System => asked(MORE_CONTRAST),
+    };
     let probe = document().create_element("i").ok().and_then(|probe| probe.dyn_into::<HtmlElement>().ok());
     let (Some(probe), Some(body)) = (probe, document().body()) else {
         return Palette::default();
@@ -90,5 +108,5 @@ fn read_palette() -> Palette {
         })
         .collect();
     probe.remove();
-    Palette::from_tokens(values.into_iter(), still)
+    Palette::from_tokens(values.into_iter(), still, patterns)
 }

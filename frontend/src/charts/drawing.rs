@@ -69,6 +69,8 @@ fn frame(palette: &Palette) -> Value {
         "animationDuration": 0,
         "animationDurationUpdate": ANIMATION_MS,
         "aria": Aria::new().enabled(true),
+        // Times are moved to the reader's zone before they are drawn.
+        "useUTC": true,
     })
 }
 
@@ -77,6 +79,7 @@ fn frame(palette: &Palette) -> Value {
 /// The tooltip is drawn on the canvas: names may come out of votes, and never become HTML.
 pub(super) fn beyond(palette: &Palette) -> Value {
     json!({
+        "aria": { "decal": { "show": palette.patterns } },
         "animationEasingUpdate": "cubicOut",
         "textStyle": { "fontFamily": "system-ui, -apple-system, \"Segoe UI\", Roboto, \"Liberation Sans\", sans-serif" },
         "tooltip": {
@@ -101,6 +104,71 @@ pub(super) fn axis(palette: &Palette) -> Axis {
 /// The room that a chart leaves around itself.
 pub(super) fn grid(left: i32, right: i32, top: i32, bottom: i32) -> Grid {
     Grid::new().left(left).right(right).top(top).bottom(bottom)
+}
+
+/// From this span on the seconds are left out.
+const SPAN_WITHOUT_SECONDS_MS: i64 = 20 * 60_000;
+
+/// What charming doesn't know of an axis of times.
+pub(super) fn time_axis(times_ms: &[i64], palette: &Palette) -> Value {
+    let span_ms = times_ms.last().zip(times_ms.first()).map_or(0, |(last, first)| last - first);
+    json!({
+        "axisLine": { "lineStyle": { "color": palette.hair } },
+        "axisLabel": {
+            "hideOverlap": true,
+            "formatter": if span_ms < SPAN_WITHOUT_SECONDS_MS { "{HH}:{mm}:{ss}" } else { "{HH}:{mm}" },
+            "showMinLabel": false,
+            "showMaxLabel": false,
+        },
+        "splitLine": { "show": false },
+        "splitNumber": 3,
+    })
+}
+
+/// A slider under the chart, and pinching or shift and wheel on it: the wheel alone scrolls the page.
+///
+/// Without a start and an end, so that what the reader chose stays with the next drawing.
+pub(super) fn zoom(palette: &Palette) -> Value {
+    json!([
+        { "type": "inside", "zoomOnMouseWheel": "shift", "moveOnMouseWheel": false, "moveOnMouseMove": true },
+        {
+            "type": "slider",
+            "height": 22,
+            "bottom": 4,
+            "brushSelect": false,
+            "showDetail": false,
+            "borderColor": palette.hair,
+            "fillerColor": "transparent",
+            "handleStyle": { "color": palette.card, "borderColor": palette.soft },
+            "moveHandleStyle": { "color": palette.hair },
+            "dataBackground": {
+                "lineStyle": { "color": palette.rest },
+                "areaStyle": { "color": palette.hair },
+            },
+            "selectedDataBackground": {
+                "lineStyle": { "color": palette.soft },
+                "areaStyle": { "color": palette.hair },
+            },
+        },
+    ])
+}
+
+/// The names of the series above the chart; a click hides one.
+pub(super) fn legend(palette: &Palette) -> Value {
+    json!({
+        "type": "scroll",
+        "top": 0,
+        "left": 0,
+        "right": 0,
+        "itemWidth": 14,
+        "itemHeight": 10,
+        "icon": "roundRect",
+        "textStyle": { "color": palette.ink, "fontSize": 12 },
+        "inactiveColor": palette.rest,
+        "pageIconColor": palette.soft,
+        "pageIconInactiveColor": palette.hair,
+        "pageTextStyle": { "color": palette.soft },
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Shares of the votes, as a donut with its names around it.
+//! Parts of a whole, as a donut with its names around it.
 
 use charming::{
     datatype::DataPointItem,
@@ -8,20 +8,20 @@ use charming::{
 use serde_json::json;
 
 use super::drawing::{Drawing, beyond};
-use crate::{format, palette::Palette, standings::Standing};
+use crate::{format, palette::Palette, parts::Part};
 
 /// Below this share a slice has no label: it would only push the others about.
 const LABELED_SHARE_MIN: f64 = 0.02;
 
-/// Draws standings that were ranked and folded; withheld figures have no slice.
+/// Draws parts in their order; withheld figures have no slice.
 #[must_use]
-pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
-    let slices: Vec<DataPointItem> = standings
+pub fn shares_donut(parts: &[Part], palette: &Palette) -> Drawing {
+    let slices: Vec<DataPointItem> = parts
         .iter()
-        .map(|standing| {
-            DataPointItem::new(standing.votes.and_then(|votes| i64::try_from(votes).ok()).unwrap_or(0))
-                .name(standing.name.as_str())
-                .item_style(ItemStyle::new().color(palette.paint(&standing.tone)))
+        .map(|part| {
+            DataPointItem::new(part.votes.and_then(|votes| i64::try_from(votes).ok()).unwrap_or(0))
+                .name(part.name.as_str())
+                .item_style(ItemStyle::new().color(palette.paint(&part.tone)))
         })
         .collect();
     let donut = Pie::new()
@@ -30,14 +30,14 @@ pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
         .radius(vec!["42%", "64%"])
         .item_style(ItemStyle::new().border_color(palette.card.as_str()).border_width(2))
         .data(slices);
-    let parts = json!({ "tooltip": Tooltip::new().trigger(Trigger::Item), "series": [donut] });
+    let drawn = json!({ "tooltip": Tooltip::new().trigger(Trigger::Item), "series": [donut] });
     let mut over = beyond(palette);
-    let labels: Vec<_> = standings
+    let labels: Vec<_> = parts
         .iter()
-        .map(|standing| {
-            let text = format!("{}\n{}", standing.short_name, format::percent(standing.share));
-            let shown = standing.share.is_some_and(|share| share >= LABELED_SHARE_MIN);
-            json!({ "label": { "show": shown, "formatter": text }, "labelLine": { "show": shown } })
+        .map(|part| {
+            let text = format!("{}\n{}", part.label, format::percent(part.share));
+            let shown = part.share.is_some_and(|share| share >= LABELED_SHARE_MIN);
+            json!({ "key": part.key, "label": { "show": shown, "formatter": text }, "labelLine": { "show": shown } })
         })
         .collect();
     over["series"] = json!([{
@@ -49,18 +49,18 @@ pub fn shares_donut(standings: &[Standing], palette: &Palette) -> Drawing {
         "animationType": "expansion",
         "animationTypeUpdate": "transition",
     }]);
-    Drawing::new(parts, over, palette)
+    Drawing::new(drawn, over, palette)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{board::samples, palette, standings};
+    use crate::{board::samples, palette, parts, standings};
 
     #[test]
     fn slices_are_votes_and_labels_are_shares() {
         let contest = samples::contest(None, &[Some(750), Some(240), Some(10)]);
-        let drawing = shares_donut(&standings::ranked(&contest), &palette::sample());
+        let drawing = shares_donut(&parts::of_standings(&standings::ranked(&contest)), &palette::sample());
         let slices = &drawing.option()["series"][0]["data"];
         assert_eq!(slices[0]["value"], 750);
         assert_eq!(slices[0]["label"]["formatter"], "Candidate 0\n75.0\u{202f}%");

@@ -3,47 +3,27 @@
 use leptos::prelude::*;
 use tallyboard_shared::ids::ContestId;
 
-/// One choice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// The contest.
-    pub id: ContestId,
-    /// For people.
-    pub title: String,
-}
+use super::selector::Selector;
+use crate::{navigation::Navigation, pages::shown::Shown};
 
 /// The choice of the contest; absent where there is nothing to choose.
 #[component]
 pub fn ContestPicker(
-    /// In ballot order.
-    #[prop(into)]
-    choices: Signal<Vec<Choice>>,
-    /// What was chosen; `None`: the first.
-    chosen: RwSignal<Option<ContestId>>,
+    /// What is shown.
+    shown: Shown,
 ) -> impl IntoView {
-    let several = Memo::new(move |_| choices.with(|choices| choices.len() > 1));
-    let options = move || {
-        let current = chosen.get();
-        choices
-            .get()
-            .into_iter()
-            .map(|choice| {
-                let selected = current.as_ref() == Some(&choice.id);
-                view! { <option value=choice.id.to_string() selected=selected>{choice.title}</option> }
-            })
-            .collect_view()
-    };
+    let navigation = Navigation::of_view();
+    let options = Memo::new(move |_| {
+        shown.results.with(|results| {
+            let contests = results.iter().flat_map(|results| &results.contests);
+            contests.map(|contest| (contest.id.to_string(), contest.title.clone())).collect::<Vec<_>>()
+        })
+    });
+    let chosen = Memo::new(move |_| shown.contest_id.get().map(|id| id.to_string()).unwrap_or_default());
+    let choose = move |id: String| navigation.choose(|address| address.contest = Some(ContestId::new(id)));
     view! {
-        <Show when=move || several.get()>
-            <label class="picker">
-                "Contest "
-                <select
-                    data-testid="contest-picker"
-                    on:change=move |event| chosen.set(Some(ContestId::new(event_target_value(&event))))
-                >
-                    {options}
-                </select>
-            </label>
+        <Show when=move || options.with(|options| options.len() > 1)>
+            <Selector id="contest-picker" label="Contest" options chosen on_choice=choose/>
         </Show>
     }
 }

@@ -1,5 +1,7 @@
 //! The totals: votes, electorate, turnout, candidates, places, and what was not counted.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use tallyboard_shared::{
     reason::Reason,
@@ -22,12 +24,12 @@ struct Figure {
 pub fn Figures(
     /// The newest results; `None` before the first publication.
     #[prop(into)]
-    results: Signal<Option<Results>>,
+    results: Signal<Option<Arc<Results>>>,
     /// How many stand in the contest that is shown.
     #[prop(into)]
     candidates: Signal<usize>,
 ) -> impl IntoView {
-    let figures = Memo::new(move |_| results.with(|results| figures(results.as_ref(), candidates.get())));
+    let figures = Memo::new(move |_| results.with(|results| figures(results.as_deref(), candidates.get())));
     view! {
         <dl class="figures">
             {(0..FIGURES_LEN).map(|position| {

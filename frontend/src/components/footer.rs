@@ -10,8 +10,8 @@ use crate::{app::Context, format};
 pub fn Footer() -> impl IntoView {
     let context = Context::of_view();
     let board = context.feed.board;
-    let zone = format::zone(context.offset_minutes);
-    let counted = Memo::new(move |_| board.with(|board| board.results.as_ref().map(counted_words)));
+    let zone = move || format::zone(context.offset_minutes.get());
+    let counted = Memo::new(move |_| board.with(|board| board.results.as_deref().map(counted_words)));
     let hash = Memo::new(move |_| {
         board.with(|board| {
             board.election.as_ref().map(|election| format::short_hash(&election.definition_hash))
@@ -19,7 +19,7 @@ pub fn Footer() -> impl IntoView {
     });
     let version = Memo::new(move |_| {
         board.with(|board| {
-            let as_of = format::clock(board.as_of()?, context.offset_minutes);
+            let as_of = format::clock(board.as_of()?, context.offset_minutes.get());
             Some(format!("Version {} of {as_of}", format::count(board.version()?)))
         })
     });
@@ -28,8 +28,8 @@ pub fn Footer() -> impl IntoView {
             <span data-testid="inputs">{move || counted.get()}</span>
             <span data-testid="footer-version">{move || version.get()}</span>
             <span data-testid="definition">{move || hash.get().map(|hash| format!("Definition {hash}"))}</span>
-            <span>{format!("Times in your zone, {zone}")}</span>
-            <a href="api/v1/results">"Results as JSON"</a>
+            <span data-testid="zone">{move || format!("Times are in {}", zone())}</span>
+            <a href="api/v1/results" rel="external">"Results as JSON"</a>
             <span>{concat!("Tallyboard ", env!("CARGO_PKG_VERSION"))}</span>
         </footer>
     }

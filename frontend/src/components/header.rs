@@ -1,9 +1,10 @@
-//! The top of the page: name, mode, the state of the figures, and the theme.
+//! The top of the page: name, screens, mode, the state of the figures, and what the reader can set.
 
 use leptos::prelude::*;
 use tallyboard_shared::election::Mode;
 
-use crate::{app::Context, format, freshness::Freshness};
+use super::settings_menu::SettingsMenu;
+use crate::{address::Screen, app::Context, format, freshness::Freshness, navigation::Navigation};
 
 /// The top of the page.
 #[component]
@@ -19,6 +20,7 @@ pub fn Header() -> impl IntoView {
         <header class="top">
             <b class="brand">"Tallyboard"</b>
             <span class="election" data-testid="election-title">{move || title.get()}</span>
+            <Screens/>
             <div class="push">
                 <FreshnessChip/>
                 <button
@@ -29,12 +31,38 @@ pub fn Header() -> impl IntoView {
                 >
                     {move || if dark.get() { "Light" } else { "Dark" }}
                 </button>
+                <SettingsMenu/>
             </div>
         </header>
         {move || mode.get().and_then(mode_words).map(|(name, words)| view! {
             <aside class="mode" data-testid="mode-banner" aria-label="Kind of election"><strong>{name}</strong>" "{words}</aside>
         })}
     }
+}
+
+/// A screen's name.
+#[must_use]
+pub fn screen_name(screen: Screen) -> &'static str {
+    match screen {
+        Screen::Overview => "Overview",
+        Screen::Contest => "Contest",
+        Screen::Place => "Places",
+        Screen::Quality => "Quality",
+    }
+}
+
+#[component]
+fn Screens() -> impl IntoView {
+    let navigation = Navigation::of_view();
+    let links = Screen::ALL.map(|screen| {
+        let href = Memo::new(move |_| navigation.to_screen(screen));
+        let here = Memo::new(move |_| navigation.address.with(|address| address.screen == screen));
+        view! {
+            <a href=move || href.get() aria-current=move || here.get().then_some("page")
+                data-testid=format!("screen-{}", screen_name(screen).to_lowercase())>{screen_name(screen)}</a>
+        }
+    });
+    view! { <nav class="screens" aria-label="Screens">{links.into_iter().collect_view()}</nav> }
 }
 
 /// What must be said of an election that isn't real.
@@ -62,7 +90,7 @@ fn FreshnessChip() -> impl IntoView {
     view! {
         <span class="chip" data-testid="connection" data-state=move || freshness.get().code()>
             <i class="dot" aria-hidden="true"></i>
-            <span data-testid="connection-label">{move || freshness.get().label(context.offset_minutes)}</span>
+            <span data-testid="connection-label">{move || freshness.get().label(context.offset_minutes.get())}</span>
             <span class="detail" data-testid="connection-version">
                 {move || detail.get().map(|detail| format!("\u{a0}· {detail}"))}
             </span>
@@ -76,6 +104,7 @@ pub fn use_freshness() -> Memo<Freshness> {
     let feed = Context::of_view().feed;
     Memo::new(move |_| {
         let (link, now_ms) = (feed.link.get(), feed.now_ms.get());
-        feed.board.with(|board| Freshness::assess(link, board, now_ms))
+        feed.board.track();
+        feed.live.with_value(|live| Freshness::assess(link, live, now_ms))
     })
 }

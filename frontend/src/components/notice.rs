@@ -38,7 +38,7 @@ pub fn Waiting() -> impl IntoView {
                     <p>"No figures are shown yet."</p>
                 }.into_any()
             }}
-            <p class="soft">{move || freshness.get().label(context.offset_minutes)}</p>
+            <p class="soft">{move || freshness.get().label(context.offset_minutes.get())}</p>
         </section>
     }
 }

@@ -1,4 +1,4 @@
-//! The frame of a panel: its title, what is measured, and what it holds.
+//! The frame of a panel: its title, what is measured, its tools, and what it holds.
 
 use leptos::prelude::*;
 
@@ -12,9 +12,9 @@ pub fn Panel(
     /// What is measured, in which unit.
     #[prop(into)]
     measure: Signal<String>,
-    /// The panel that has the same figures as a table.
-    #[prop(optional)]
-    table: Option<&'static str>,
+    /// What can be done with it, at the end of the line of its title.
+    #[prop(optional, into)]
+    tools: Option<ViewFn>,
     /// What it holds.
     children: Children,
 ) -> impl IntoView {
@@ -24,7 +24,7 @@ pub fn Panel(
             <header>
                 <h2 id=heading.get_value()>{title}</h2>
                 <p class="measure">{move || measure.get()}</p>
-                {table.map(|table| view! { <a href=format!("#{table}")>"Table"</a> })}
+                {tools.map(|tools| tools.run())}
             </header>
             {children()}
         </section>

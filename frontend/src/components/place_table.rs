@@ -7,6 +7,7 @@ use tallyboard_shared::ids::LocationId;
 
 use crate::{
     format,
+    navigation::Navigation,
     places::{Arrangement, Column, Lead, Page, PlaceRow, arrange},
 };
 
@@ -17,7 +18,8 @@ pub fn PlaceTable(
     #[prop(into)]
     rows: Signal<Vec<PlaceRow>>,
 ) -> impl IntoView {
-    let arrangement = RwSignal::new(Arrangement::default());
+    let navigation = Navigation::of_view();
+    let arrangement = Memo::new(move |_| navigation.address.with(|address| address.places.clone()));
     let page = Memo::new(move |_| arrangement.with(|arrangement| arrange(rows.get(), arrangement)));
     let order =
         Memo::new(move |_| page.with(|page| page.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>()));
@@ -37,9 +39,10 @@ pub fn PlaceTable(
             placeholder="Search places"
             aria-label="Search places"
             data-testid="place-search"
-            on:input=move |event| arrangement.update(|arrangement| {
-                arrangement.search = event_target_value(&event);
-                arrangement.page = 0;
+            prop:value=move || arrangement.with(|arrangement| arrangement.search.clone())
+            on:input=move |event| navigation.choose(|address| {
+                address.places.search = event_target_value(&event);
+                address.places.page = 0;
             })
         />
         <div class="scroll">
@@ -69,17 +72,18 @@ pub fn PlaceTable(
                 }}</p>
             </Show>
         </div>
-        <Pager page arrangement/>
+        <Pager page/>
     }
 }
 
 #[component]
 fn SortHeader(
-    arrangement: RwSignal<Arrangement>,
+    arrangement: Memo<Arrangement>,
     column: Column,
     name: &'static str,
     numeric: bool,
 ) -> impl IntoView {
+    let navigation = Navigation::of_view();
     let sorted = Memo::new(move |_| {
         arrangement.with(|arrangement| (arrangement.column == column).then_some(arrangement.descending))
     });
@@ -90,7 +94,7 @@ fn SortHeader(
             None => "none",
         }>
             <button type="button" data-testid=format!("sort-{}", name.to_lowercase().replace(' ', "-"))
-                on:click=move |_| arrangement.update(|arrangement| arrangement.sort_by(column))>
+                on:click=move |_| navigation.choose(|address| address.places.sort_by(column))>
                 {name}
                 <span class="arrow" aria-hidden="true">{move || match sorted.get() {
                     Some(true) => "▼",
@@ -106,6 +110,10 @@ fn SortHeader(
 fn Row(row: Memo<Option<PlaceRow>>) -> impl IntoView {
     let text =
         move |of: fn(&PlaceRow) -> String| move || row.with(|row| row.as_ref().map(of).unwrap_or_default());
+    let navigation = Navigation::of_view();
+    let href = Memo::new(move |_| {
+        row.with(|row| row.as_ref().map(|row| navigation.to_place(&row.id)).unwrap_or_default())
+    });
     let tone = move || {
         row.with(|row| match row.as_ref().map(|row| &row.lead) {
             Some(Lead::Led { tone, .. }) => Some(tone.css()),
@@ -118,7 +126,7 @@ fn Row(row: Memo<Option<PlaceRow>>) -> impl IntoView {
     };
     view! {
         <tr data-testid="place-row">
-            <th scope="row">{text(|row| row.name.clone())}</th>
+            <th scope="row"><a href=move || href.get()>{text(|row| row.name.clone())}</a></th>
             <td class="lead">
                 {move || tone().map(|tone| view! { <i class="swatch" aria-hidden="true" style=("--tone", tone)></i> })}
                 {text(|row| lead_words(&row.lead))}
@@ -143,8 +151,9 @@ fn lead_words(lead: &Lead) -> String {
 }
 
 #[component]
-fn Pager(page: Memo<Page>, arrangement: RwSignal<Arrangement>) -> impl IntoView {
-    let turn = move |to: usize| arrangement.update(|arrangement| arrangement.page = to);
+fn Pager(page: Memo<Page>) -> impl IntoView {
+    let navigation = Navigation::of_view();
+    let turn = move |to: usize| navigation.choose(|address| address.places.page = to);
     let words = move || {
         page.with(|page| {
             let places = format::counted(page.matching as u64, "place", "places");

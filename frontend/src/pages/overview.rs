@@ -1,153 +1,94 @@
-//! The overview: the news, the figures, the charts and the tables of one contest.
+//! The overview: the news, the figures, the charts, the map and the tables of one contest.
 
 use leptos::prelude::*;
-use tallyboard_shared::{ids::ContestId, results::ContestResult};
 
+use super::shown::Shown;
 use crate::{
+    address::Screen,
     app::Context,
     charts::{
-        EChart,
-        drawing::Drawing,
         shares_donut::shares_donut,
-        shares_line::{moments, shares_line},
+        shares_line::{self, moments, shares_line},
         votes_bar::votes_bar,
     },
     components::{
         candidate_table::CandidateTable,
-        contest_picker::{Choice, ContestPicker},
+        chart_panel::{Chart, ChartPanel},
+        contest_picker::ContestPicker,
         figures::Figures,
-        header::use_freshness,
         headline::Headline,
-        history_table::HistoryTable,
         leader::LeadingCandidate,
-        notice::Waiting,
+        map::MapPanel,
         panel::Panel,
         place_table::PlaceTable,
     },
+    navigation::Navigation,
     news,
-    places::{self, PlaceRow},
-    standings::{self, CHART_CANDIDATES_MAX, Standing},
+    parts::{self, Part},
+    places::PlaceRow,
 };
-
-/// The contest that is shown, and who stands where in it.
-#[derive(Clone, Copy)]
-struct Shown {
-    contest: Memo<Option<ContestResult>>,
-    standings: Memo<Vec<Standing>>,
-    folded: Memo<Vec<Standing>>,
-}
-
-impl Shown {
-    fn new(chosen: RwSignal<Option<ContestId>>) -> Self {
-        let board = Context::of_view().feed.board;
-        let contest = Memo::new(move |_| {
-            chosen.with(|chosen| board.with(|board| board.contest(chosen.as_ref()).cloned()))
-        });
-        let standings = Memo::new(move |_| {
-            contest.with(|contest| contest.as_ref().map(standings::ranked).unwrap_or_default())
-        });
-        Self {
-            contest,
-            standings,
-            folded: Memo::new(move |_| {
-                standings.with(|standings| standings::folded(standings, CHART_CANDIDATES_MAX))
-            }),
-        }
-    }
-}
-
-/// Why there is nothing to draw.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Blank {
-    NoVotes,
-    Withheld,
-}
-
-impl Blank {
-    fn of(contest: Option<&ContestResult>) -> Option<Self> {
-        match contest {
-            None => Some(Self::NoVotes),
-            Some(contest) if contest.votes == 0 => Some(Self::NoVotes),
-            Some(contest) => standings::is_withheld(contest).then_some(Self::Withheld),
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::NoVotes => "No votes yet.",
-            Self::Withheld => "Withheld until the polls close.",
-        }
-    }
-}
 
 /// The overview.
 #[component]
-pub fn Overview() -> impl IntoView {
-    let board = Context::of_view().feed.board;
-    let welcomed = Memo::new(move |_| board.with(|board| board.election.is_some()));
-    let freshness = use_freshness();
-    view! {
-        <main id="main" tabindex="-1" class:outdated=move || welcomed.get() && !freshness.get().is_current()>
-            <Show when=move || welcomed.get() fallback=Waiting>
-                <Contest/>
-            </Show>
-        </main>
-    }
-}
-
-#[component]
-fn Contest() -> impl IntoView {
+pub fn Overview(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
     let context = Context::of_view();
-    let board = context.feed.board;
-    let chosen = RwSignal::new(None);
-    let shown = Shown::new(chosen);
-    let choices = Memo::new(move |_| {
-        board.with(|board| {
-            let contests = board.results.iter().flat_map(|results| &results.contests);
-            contests
-                .map(|contest| Choice { id: contest.id.clone(), title: contest.title.clone() })
-                .collect::<Vec<_>>()
-        })
-    });
     let headline = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
     let lede = Memo::new(move |_| {
-        board.with(|board| {
+        let offset_minutes = context.offset_minutes.get();
+        shown.results.with(|results| {
             shown.contest.with(|contest| {
-                let (results, election) = (board.results.as_ref(), board.election.as_ref());
-                news::lede(results, contest.as_ref(), election, context.offset_minutes)
+                shown.election.with(|election| {
+                    news::lede(results.as_deref(), contest.as_ref(), election.as_deref(), offset_minutes)
+                })
             })
         })
     });
-    let results = Memo::new(move |_| board.with(|board| board.results.clone()));
     let candidates = Memo::new(move |_| shown.standings.with(Vec::len));
     view! {
-        <ContestPicker choices chosen/>
+        <ContestPicker shown/>
         <Headline headline lede/>
-        <Figures results candidates/>
-        <Charts shown/>
+        <Figures results=shown.results candidates/>
+        <Standings shown/>
+        <Moved shown/>
+        <MapPanel shown/>
         <Tables shown/>
     }
 }
 
+/// Who leads, the votes of each as bars, and the shares as a donut.
 #[component]
-fn Charts(shown: Shown) -> impl IntoView {
+pub fn Standings(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
     let palette = Context::of_view().theme.palette;
+    let navigation = Navigation::of_view();
     let leader = Memo::new(move |_| shown.contest.with(|contest| contest.as_ref()?.leader.clone()));
-    let bars =
-        Memo::new(move |_| shown.folded.with(|folded| palette.with(|palette| votes_bar(folded, palette))));
-    let donut =
-        Memo::new(move |_| shown.folded.with(|folded| palette.with(|palette| shares_donut(folded, palette))));
+    let parts: Memo<Vec<Part>> = Memo::new(move |_| shown.folded.with(|folded| parts::of_standings(folded)));
+    let all = Memo::new(move |_| shown.standings.with(|standings| parts::of_standings(standings)));
+    let table = Memo::new(move |_| all.with(|parts| parts::table("Candidate", parts)));
+    let says = Memo::new(move |_| parts.with(|parts| parts::says(parts)));
+    let blank = shown.blank;
+    let bars = Memo::new(move |_| parts.with(|parts| palette.with(|palette| votes_bar(parts, palette))));
+    let donut = Memo::new(move |_| parts.with(|parts| palette.with(|palette| shares_donut(parts, palette))));
+    let to_contest =
+        Callback::new(move |_| navigation.open(|address| *address = address.on(Screen::Contest)));
     view! {
         <Panel id="leading" title="In the lead" measure="most votes counted">
-            <Figured shown><LeadingCandidate standings=shown.standings leader/></Figured>
+            <Show
+                when=move || blank.with(Option::is_none)
+                fallback=move || view! { <p class="blank" data-testid="blank">{move || blank.get()}</p> }
+            >
+                <LeadingCandidate standings=shown.standings leader/>
+            </Show>
         </Panel>
-        <Panel id="votes" title="Votes by candidate" measure="votes counted" table="candidates">
-            <Figured shown><EChart id="chart-votes" drawing=bars/></Figured>
-        </Panel>
-        <Panel id="shares" title="Shares" measure="% of votes counted" table="candidates">
-            <Figured shown><EChart id="chart-shares" drawing=donut/></Figured>
-        </Panel>
-        <Moved shown/>
+        <ChartPanel id="votes" title="Votes by candidate" measure="votes counted"
+            chart=Chart { drawing: bars, table, says, blank } on_pick=to_contest/>
+        <ChartPanel id="shares" title="Shares" measure="% of votes counted"
+            chart=Chart { drawing: donut, table, says, blank } on_pick=to_contest/>
     }
 }
 
@@ -156,76 +97,65 @@ fn Moved(shown: Shown) -> impl IntoView {
     let context = Context::of_view();
     let (board, palette) = (context.feed.board, context.theme.palette);
     let moments = Memo::new(move |_| {
-        shown.contest.with(|contest| {
-            let Some(contest) = contest else { return Vec::new() };
-            shown
-                .standings
-                .with(|standings| board.with(|board| moments(board.history.points(), &contest.id, standings)))
+        let Some(contest) = shown.contest_id.get() else { return Vec::new() };
+        shown
+            .standings
+            .with(|standings| board.with(|board| moments(board.history.points(), &contest, standings)))
+    });
+    let drawing = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        moments.with(|moments| {
+            shown.standings.with(|standings| {
+                palette.with(|palette| shares_line(moments, standings, palette, offset_minutes))
+            })
         })
     });
-    let line: Memo<Drawing> = Memo::new(move |_| {
+    let table = Memo::new(move |_| {
+        moments.with(|moments| shown.standings.with(|standings| shares_line::table(moments, standings)))
+    });
+    let says = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
         moments.with(|moments| {
-            shown.standings.with(|standings| palette.with(|palette| shares_line(moments, standings, palette)))
+            shown.standings.with(|standings| shares_line::says(moments, standings, offset_minutes))
         })
     });
     view! {
-        <Panel id="moved" title="How the count moved" measure="% of votes counted, by time of publication">
-            <Figured shown>
-                <EChart id="chart-moved" drawing=line/>
-                <HistoryTable moments standings=shown.standings/>
-            </Figured>
-        </Panel>
+        <ChartPanel id="moved" title="How the count moved" measure="% of votes counted, by time of publication"
+            chart=Chart { drawing, table, says, blank: shown.blank }/>
     }
 }
 
 #[component]
 fn Tables(shown: Shown) -> impl IntoView {
-    let board = Context::of_view().feed.board;
-    let rows = Memo::new(move |_| {
-        board.with(|board| {
-            let locations = board.results.as_ref().map_or(&[][..], |results| &results.locations);
-            shown.standings.with(|standings| {
-                shown.contest.with(|contest| {
-                    places::rows(locations, contest.as_ref().map(|contest| &contest.id), standings)
-                })
-            })
-        })
-    });
-    let defined = Memo::new(move |_| {
-        board.with(|board| board.election.as_ref().is_some_and(|election| election.defined))
-    });
     let title = Memo::new(move |_| {
-        shown.contest.with(|contest| {
-            let title = contest.as_ref().map(|contest| contest.title.clone());
-            title.filter(|_| defined.get()).unwrap_or_default()
-        })
+        let defined =
+            shown.election.with(|election| election.as_ref().is_some_and(|election| election.defined));
+        let title = shown.contest.with(|contest| contest.as_ref().map(|contest| contest.title.clone()));
+        title.filter(|_| defined).unwrap_or_default()
     });
+    view! {
+        <Panel id="candidates" title="Candidates" measure=title>
+            <CandidateTable standings=shown.standings/>
+        </Panel>
+        <Places rows=shown.places/>
+    }
+}
+
+/// The table of places.
+#[component]
+pub fn Places(
+    /// Every place.
+    #[prop(into)]
+    rows: Signal<Vec<PlaceRow>>,
+) -> impl IntoView {
     let measure = Memo::new(move |_| {
         let registered =
             rows.with(|rows: &Vec<PlaceRow>| rows.iter().any(|row| row.registered_voters.is_some()));
         if registered { "ballots counted of registered voters" } else { "ballots counted" }.to_owned()
     });
     view! {
-        <Panel id="candidates" title="Candidates" measure=title>
-            <CandidateTable standings=shown.standings/>
-        </Panel>
         <Panel id="places" title="Turnout by place" measure=measure>
             <PlaceTable rows/>
         </Panel>
-    }
-}
-
-/// Its children where there are figures, else the reason why there are none.
-#[component]
-fn Figured(shown: Shown, children: ChildrenFn) -> impl IntoView {
-    let blank = Memo::new(move |_| shown.contest.with(|contest| Blank::of(contest.as_ref())));
-    let words = move || blank.get().map(Blank::words);
-    view! {
-        <Show
-            when=move || blank.with(Option::is_none)
-            fallback=move || view! { <p class="blank" data-testid="blank">{words}</p> }
-        >
-            {children()}
-        </Show>
     }
 }

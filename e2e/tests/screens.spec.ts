@@ -1,0 +1,170 @@
+// Contest, place and quality: every view has an address, and says what the server says.
+
+import { numberOf } from "./dashboard.ts";
+import { expect, test } from "./fixtures.ts";
+import type { Server } from "./server.ts";
+
+/** Votes for three candidates: 30 for Ada, 20 for Ben, 10 for Cem, by women and men of two ages, in two places. */
+async function voteForCouncil(server: Server): Promise<void> {
+  const votes = [30, 20, 10].flatMap((count, position) =>
+    Array.from({ length: count }, (_, number) => ({
+      voter_id: `${position}-${number}`,
+      voting_time: `2026-11-03 08:${String(10 + (number % 5)).padStart(2, "0")}:00`,
+      candidate_id: ["ada", "ben", "cem"][position],
+      contest_id: "council",
+      location_id: position === 1 || number % 2 ? "S" : "N",
+      gender: number % 3 ? "female" : "male",
+      registered_age: number % 4 ? 30 : 70,
+    })),
+  );
+  await server.vote(votes);
+}
+
+const QUAYS = ["--election", "tests/breakdowns.toml"];
+
+test("the contest screen shows the race, a duel, parties, places and groups of voters", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  await dashboard.goTo(server.url, "contest?contest=council");
+  await expect(dashboard.headline).toHaveText("Council");
+  await expect(page.getByTestId("lede")).toHaveText("Ada Lindqvist leads by 10 votes");
+
+  // Cumulative: the last point of each line is all that was counted.
+  const race = JSON.parse(await dashboard.chartData("chart-race")) as [number, number][][];
+  expect(race.map((line) => line.at(-1)?.[1])).toEqual([30, 20, 10]);
+  await page.getByTestId("race-shares").click();
+  await expect(page).toHaveURL(/race=shares/);
+  await expect(async () => {
+    const bands = JSON.parse(await dashboard.chartData("chart-race")) as [number, number][][];
+    expect(bands.map((band) => band.at(-1)?.[1])).toEqual([50, 33.33, 16.67]);
+  }).toPass();
+
+  await expect(page.getByTestId("says-duel")).toContainText("Ada Lindqvist is 10 votes (16.7 points) ahead of Ben Okoro.");
+  await page.getByTestId("duel-second").selectOption("cem");
+  await expect(page.getByTestId("says-duel")).toContainText("Ada Lindqvist is 20 votes (33.3 points) ahead of Cem Aydin.");
+  await page.reload();
+  await expect(page.getByTestId("says-duel")).toContainText("ahead of Cem Aydin");
+  await expect(page.getByTestId("race-shares")).toHaveAttribute("aria-pressed", "true");
+
+  await expect(page.getByTestId("says-parties")).toContainText(/^Of 60 votes: Harbor List 66\.7.%, Dockers 33\.3.%\.$/);
+  await page.getByTestId("table-splits").click();
+  await expect(page.getByTestId("figures-splits").locator("tbody tr").first()).toContainText("South Quay");
+
+  await expect(page.getByTestId("says-gender")).toContainText(/^Of 60 votes: Women /);
+  await page.getByTestId("voters-of").selectOption("cem");
+  await expect(page.getByTestId("says-gender")).toContainText(/^Of 10 votes: Women 60\.0.%, Men 40\.0.%\.$/);
+  await expect(page.getByTestId("says-ages")).toContainText(/^Of 10 votes: 25–34 70\.0.%, 65 and over 30\.0.%\.$/);
+  await expect(page).toHaveURL(/voters=cem/);
+  await dashboard.screenshot("contest");
+});
+
+test("the contest is chosen on every screen, and the way back leads through the screens", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  await dashboard.goTo(server.url, "");
+  await page.getByTestId("screen-contest").click();
+  await expect(page).toHaveURL(`${server.url}/contest`);
+  await expect(page).toHaveTitle("Contest · Council of the Quays · Tallyboard");
+  await page.getByTestId("contest-picker").selectOption("pier");
+  await expect(dashboard.headline).toHaveText("A new pier?");
+  await page.getByTestId("screen-places").click();
+  await expect(page).toHaveURL(`${server.url}/place?contest=pier`);
+  await page.goBack();
+  await expect(dashboard.headline).toHaveText("A new pier?");
+  await page.goBack();
+  await expect(page).toHaveURL(`${server.url}/`);
+  await expect(dashboard.headline).toHaveText("Ada Lindqvist leads by 10 votes");
+});
+
+test("a place has its candidates, its turnout, and a way up and down", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  await dashboard.goTo(server.url, "place");
+  await page.getByTestId("place-row").getByRole("link", { name: "Harbor" }).click();
+  await expect(dashboard.headline).toHaveText("Harbor");
+  await expect(page.getByTestId("fact-ballots")).toHaveText("60");
+  await page.getByTestId("place-row").getByRole("link", { name: "North Quay" }).click();
+  await expect(dashboard.headline).toHaveText("North Quay");
+  await expect(page.getByTestId("lede")).toHaveText("Ada Lindqvist leads here by 10 votes.");
+  await expect(page.getByTestId("fact-ballots")).toHaveText("20");
+  await expect(page.getByTestId("fact-outstanding")).toHaveText("80");
+  await expect(page.getByTestId("says-turnout")).toContainText(/^Turnout in North Quay is 20\.0.%/);
+  expect(JSON.parse(await dashboard.chartData("chart-there"))[0][0].value).toBe(15);
+  await dashboard.screenshot("place");
+  await page.getByTestId("above").getByRole("link", { name: "Harbor" }).click();
+  await expect(dashboard.headline).toHaveText("Harbor");
+  await page.goto(`${server.url}/place?place=nowhere`);
+  await expect(dashboard.headline).toHaveText("No such place");
+});
+
+test("the map leads to its places, and its colors can be chosen", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  await dashboard.goTo(server.url, "");
+  const north = page.getByTestId("map-tiles").getByRole("link", { name: /^North Quay/ });
+  await expect(north).toHaveAccessibleName("North Quay: Lindqvist +50.0");
+  await page.getByTestId("map-paint").selectOption({ label: "Votes outstanding" });
+  await expect(north).toHaveAccessibleName(/^North Quay: not voted 80\.0.%$/);
+  await page.getByTestId("map-paint").selectOption({ label: "Share of Ben Okoro" });
+  await expect(page.getByTestId("map-tiles").getByRole("link", { name: /^South Quay/ })).toHaveAccessibleName(/Okoro 50\.0.%$/);
+  await expect(page).toHaveURL(/map=share%3Aben/);
+  await north.click();
+  await expect(dashboard.headline).toHaveText("North Quay");
+});
+
+test("the quality screen shows what wasn't counted, what was late, and every partition", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "2000/s");
+  const { page } = dashboard;
+  await dashboard.goTo(server.url, "quality");
+  await expect(dashboard.headline).toHaveText("Quality of the count");
+  await expect.poll(async () => numberOf(await page.getByTestId("fact-duplicates").textContent())).toBeGreaterThan(0);
+  await expect(page.getByTestId("fact-watermark")).toHaveText(/^\d\d:\d\d:\d\d$/);
+  await page.getByTestId("table-reasons").click();
+  await expect(page.getByTestId("figures-reasons")).toContainText("Voted before");
+  await page.getByTestId("table-partitions").click();
+  await expect(page.getByTestId("figures-partitions").locator("tbody tr")).toHaveCount(12);
+  const moved = await dashboard.chartData("chart-quality-moved");
+  await expect.poll(() => dashboard.chartData("chart-quality-moved")).not.toBe(moved);
+  await dashboard.screenshot("quality");
+});
+
+test("a click on a bar leads to its place", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  await dashboard.goTo(server.url, "contest?contest=council");
+  const chart = page.locator("#chart-splits");
+  await chart.scrollIntoViewIfNeeded();
+  await chart.click({ position: { x: 300, y: 95 } });
+  await expect(dashboard.headline).toHaveText("South Quay");
+});
+
+test("below the path of a proxy everything works, a deep link too", async ({ dashboard, serve, proxy }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  const base = await proxy(server.url, "/elections/quays");
+  await dashboard.goTo(base, "contest?contest=council&race=shares");
+  await expect(page.getByTestId("says-duel")).toContainText("ahead of Ben Okoro");
+  await page.getByTestId("screen-overview").click();
+  await expect(page).toHaveURL(`${base}/?contest=council`);
+  await page.getByTestId("screen-places").click();
+  await expect(page).toHaveURL(`${base}/place?contest=council`);
+  await page.getByTestId("place-search").fill("south");
+  await expect(page).toHaveURL(/\/elections\/quays\/place\?contest=council&find=south$/);
+  await expect(dashboard.placeRows).toHaveCount(1);
+});
+
+test("a timeline that is no longer read isn't passed off as current", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  const { page } = dashboard;
+  await dashboard.goTo(server.url, "contest");
+  await page.route("**/api/v1/timeline", (route) => route.abort());
+  await expect(page.locator("#race .measure")).toContainText("Not current", { timeout: 30_000 });
+  await page.unroute("**/api/v1/timeline");
+  await expect(page.locator("#race .measure")).not.toContainText("Not current");
+});

@@ -1,0 +1,221 @@
+//! What the reader looks at, as it stands in the page's address: the screen, the contest, the place, and what was
+//! chosen there. Every view can be linked to, reloaded and gone back to.
+//!
+//! All screens lie in one folder, so that links and files are relative and the page works below any path of a proxy.
+//! What an address doesn't say is the default, and what it says wrongly is passed over.
+
+use form_urlencoded::Serializer;
+use tallyboard_shared::ids::{CandidateId, ContestId, LocationId};
+
+use crate::{
+    places::{Arrangement, Column},
+    tiles::Paint,
+};
+
+/// The screens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// The news of one contest.
+    #[default]
+    Overview,
+    /// One contest in depth.
+    Contest,
+    /// One place, and its parts.
+    Place,
+    /// How sound the count is.
+    Quality,
+}
+
+impl Screen {
+    /// Every screen, in the order of the navigation.
+    pub const ALL: [Self; 4] = [Self::Overview, Self::Contest, Self::Place, Self::Quality];
+
+    /// The last part of the path.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "",
+            Self::Contest => "contest",
+            Self::Place => "place",
+            Self::Quality => "quality",
+        }
+    }
+}
+
+/// How the race is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RaceForm {
+    /// Votes, a line for each candidate.
+    #[default]
+    Lines,
+    /// Shares, one upon the other.
+    Shares,
+}
+
+/// What the reader looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The screen.
+    pub screen: Screen,
+    /// The contest; `None`: the first.
+    pub contest: Option<ContestId>,
+    /// The place; `None`: all places.
+    pub place: Option<LocationId>,
+    /// How the table of places is searched and sorted, and its page.
+    pub places: Arrangement,
+    /// How the race is drawn.
+    pub race: RaceForm,
+    /// The two that are compared; `None`: the first two.
+    pub rivals: [Option<CandidateId>; 2],
+    /// Whose voters are shown by group; `None`: all.
+    pub voters_of: Option<CandidateId>,
+    /// What the map's colors mean.
+    pub paint: Paint,
+}
+
+impl Address {
+    /// Reads a path and a query.
+    #[must_use]
+    pub fn parse(path: &str, query: &str) -> Self {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let screen = Screen::ALL.into_iter().find(|screen| screen.path() == last).unwrap_or_default();
+        let mut address = Self { screen, ..Self::default() };
+        for (name, value) in form_urlencoded::parse(query.trim_start_matches('?').as_bytes()) {
+            address.take(&name, &value);
+        }
+        address
+    }
+
+    fn take(&mut self, name: &str, value: &str) {
+        let given = Some(value).filter(|value| !value.is_empty());
+        match name {
+            "contest" => self.contest = given.map(ContestId::new),
+            "place" => self.place = given.map(LocationId::new),
+            "find" => value.clone_into(&mut self.places.search),
+            "sort" => {
+                if let Some((column, descending)) = sort_from(value) {
+                    self.places.column = column;
+                    self.places.descending = descending;
+                }
+            }
+            // Pages are counted from 1 by people.
+            "page" => self.places.page = value.parse::<usize>().map_or(0, |page| page.saturating_sub(1)),
+            "race" if value == "shares" => self.race = RaceForm::Shares,
+            "first" => self.rivals[0] = given.map(CandidateId::new),
+            "second" => self.rivals[1] = given.map(CandidateId::new),
+            "voters" => self.voters_of = given.map(CandidateId::new),
+            "map" => self.paint = Paint::parse(value),
+            _ => {}
+        }
+    }
+
+    /// The address as a link from any screen.
+    #[must_use]
+    pub fn href(&self) -> String {
+        let mut query = Serializer::new(String::new());
+        let mut put = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        };
+        put("contest", self.contest.as_ref().map(ContestId::as_str));
+        put("place", self.place.as_ref().map(LocationId::as_str));
+        put("find", Some(self.places.search.as_str()).filter(|search| !search.is_empty()));
+        put("sort", sort_code(&self.places).as_deref());
+        put("page", (self.places.page > 0).then(|| (self.places.page + 1).to_string()).as_deref());
+        put("race", (self.race == RaceForm::Shares).then_some("shares"));
+        put("first", self.rivals[0].as_ref().map(CandidateId::as_str));
+        put("second", self.rivals[1].as_ref().map(CandidateId::as_str));
+        put("voters", self.voters_of.as_ref().map(CandidateId::as_str));
+        put("map", self.paint.code().as_deref());
+        let query = query.finish();
+        let path = self.screen.path();
+        match (path, query.as_str()) {
+            ("", "") => "./".to_owned(),
+            ("", query) => format!("./?{query}"),
+            (path, "") => path.to_owned(),
+            (path, query) => format!("{path}?{query}"),
+        }
+    }
+
+    /// The same contest on another screen; what was chosen there stays behind.
+    #[must_use]
+    pub fn on(&self, screen: Screen) -> Self {
+        Self { screen, contest: self.contest.clone(), ..Self::default() }
+    }
+
+    /// A place, in the contest that is shown.
+    #[must_use]
+    pub fn at(&self, place: LocationId) -> Self {
+        Self { place: Some(place), ..self.on(Screen::Place) }
+    }
+}
+
+/// The folder of a path, in which all screens lie: empty at the root.
+#[must_use]
+pub fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+const COLUMNS: [(&str, Column); 5] = [
+    ("name", Column::Name),
+    ("lead", Column::Lead),
+    ("votes", Column::Votes),
+    ("registered", Column::Registered),
+    ("turnout", Column::Turnout),
+];
+
+fn sort_from(code: &str) -> Option<(Column, bool)> {
+    let (name, descending) = code.strip_prefix('-').map_or((code, false), |name| (name, true));
+    COLUMNS.iter().find(|(known, _)| *known == name).map(|(_, column)| (*column, descending))
+}
+
+/// `None` for the default.
+fn sort_code(places: &Arrangement) -> Option<String> {
+    let sort = (places.column, places.descending);
+    let standard = Arrangement::default();
+    let (name, _) = COLUMNS.iter().find(|(_, column)| *column == places.column)?;
+    let sign = if places.descending { "-" } else { "" };
+    (sort != (standard.column, standard.descending)).then(|| format!("{sign}{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_is_read_back() {
+        let full = Address {
+            screen: Screen::Contest,
+            contest: Some(ContestId::new("mayor & council/2")),
+            place: Some(LocationId::new("Île-de-la Cité")),
+            places: Arrangement { column: Column::Turnout, descending: true, search: "a b".into(), page: 3 },
+            race: RaceForm::Shares,
+            rivals: [Some(CandidateId::new("a=b")), Some(CandidateId::new("c#d"))],
+            voters_of: Some(CandidateId::new("e?")),
+            paint: Paint::Share(CandidateId::new("100%")),
+        };
+        let screens = Screen::ALL.map(|screen| Address { screen, ..full.clone() });
+        for address in screens.into_iter().chain(Screen::ALL.map(|screen| Address::default().on(screen))) {
+            let href = address.href();
+            let (path, query) = href.split_once('?').unwrap_or((&href, ""));
+            assert_eq!(Address::parse(&format!("/tally/{}", path.trim_start_matches("./")), query), address);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_or_unknown_is_passed_over() {
+        let address = Address::parse("/nowhere", "?page=x&sort=color&map=&weather=1&contest=");
+        assert_eq!(address, Address::default());
+        assert_eq!(address.href(), "./");
+        assert_eq!(Address::parse("/", "page=0").places.page, 0);
+    }
+
+    #[test]
+    fn another_screen_keeps_the_contest_alone() {
+        let address = Address::parse("/contest", "contest=mayor&first=a&find=x");
+        assert_eq!(address.on(Screen::Quality).href(), "quality?contest=mayor");
+        assert_eq!(address.at(LocationId::new("N")).href(), "place?contest=mayor&place=N");
+        assert_eq!(["/", "/tally/", "/tally/contest"].map(folder), ["", "/tally", "/tally"]);
+    }
+}

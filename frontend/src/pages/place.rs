@@ -1,0 +1,213 @@
+//! One place: its candidates, its turnout beside that of the whole, and the way up and down the tree of places.
+//! Without a place, all places.
+
+use leptos::prelude::*;
+use tallyboard_shared::{
+    ids::LocationId,
+    results::{LocationResult, Results},
+};
+
+use super::{overview::Places, shown::Shown};
+use crate::{
+    app::Context,
+    charts::votes_bar::{shares_bar, votes_bar},
+    components::{
+        candidate_table::CandidateTable,
+        chart_panel::{Chart, ChartPanel},
+        contest_picker::ContestPicker,
+        facts::Facts,
+        headline::Headline,
+        map::MapPanel,
+        panel::Panel,
+        place_table::PlaceTable,
+    },
+    navigation::Navigation,
+    parts::{self, Part},
+    places,
+    spot::{self, Spot},
+    standings,
+};
+
+/// The place that the address names, else all places.
+#[component]
+pub fn PlacePage(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
+    let address = Navigation::of_view().address;
+    let id = Memo::new(move |_| address.with(|address| address.place.clone()));
+    view! {
+        <ContestPicker shown/>
+        {move || match id.get() {
+            Some(id) => view! { <OnePlace shown id/> }.into_any(),
+            None => view! { <AllPlaces shown/> }.into_any(),
+        }}
+    }
+}
+
+#[component]
+fn AllPlaces(shown: Shown) -> impl IntoView {
+    let lede = Memo::new(move |_| {
+        shown.results.with(|results| results.as_deref().map(all_words).unwrap_or_default())
+    });
+    let roots = Memo::new(move |_| {
+        shown.election.with(|election| {
+            shown.results.with(|results| match (election, results) {
+                (Some(election), Some(results)) => spot::roots(election, results),
+                _ => Vec::new(),
+            })
+        })
+    });
+    let is_tree = Memo::new(move |_| {
+        shown.results.with(|results| results.as_ref().is_some_and(|results| !results.regions.is_empty()))
+    });
+    view! {
+        <Headline headline="All places".to_owned() lede/>
+        <MapPanel shown/>
+        <Show when=move || is_tree.get()><Parts shown parts=roots title="Regions"/></Show>
+        <Places rows=shown.places/>
+    }
+}
+
+fn all_words(results: &Results) -> String {
+    let counting = results.locations.iter().filter(|place| place.votes > 0).count();
+    spot::all_words(counting, results.locations.len())
+}
+
+#[component]
+fn OnePlace(shown: Shown, id: LocationId) -> impl IntoView {
+    let id = StoredValue::new(id);
+    let spot = Memo::new(move |_| {
+        shown.election.with(|election| {
+            shown
+                .results
+                .with(|results| id.with_value(|id| spot::spot(election.as_deref()?, results.as_deref()?, id)))
+        })
+    });
+    view! {
+        <Show when=move || spot.with(Option::is_some) fallback=move || view! {
+            <Headline headline="No such place".to_owned() lede="Neither the definition nor a vote names it.".to_owned()/>
+        }>
+            <Standing shown spot/>
+        </Show>
+    }
+}
+
+#[component]
+fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
+    let palette = Context::of_view().theme.palette;
+    let of =
+        move |text: &dyn Fn(&Spot) -> String| spot.with(|spot| spot.as_ref().map(text).unwrap_or_default());
+    let name = Memo::new(move |_| of(&|spot| spot.place.name.clone()));
+    let there = Memo::new(move |_| {
+        spot.with(|spot| {
+            shown.contest.with(|contest| match (spot, contest) {
+                (Some(spot), Some(contest)) => {
+                    standings::ranked_in(contest, spot::votes_of(&spot.place, &contest.id))
+                }
+                _ => Vec::new(),
+            })
+        })
+    });
+    let folded = Memo::new(move |_| {
+        there.with(|there| parts::of_standings(&standings::folded(there, standings::CHART_CANDIDATES_MAX)))
+    });
+    let blank = Memo::new(move |_| there.with(|there| spot::blank(spot.get().as_ref(), there)));
+    let says = Memo::new(move |_| folded.with(|parts| parts::says(parts)));
+    let lede = Memo::new(move |_| {
+        blank.get().map_or_else(|| there.with(|there| spot::lead_words(there)), str::to_owned)
+    });
+    let facts = Memo::new(move |_| {
+        spot.with(|spot| {
+            shown.results.with(|results| match (spot, results) {
+                (Some(spot), Some(results)) => spot::facts(&spot.place, results),
+                _ => Vec::new(),
+            })
+        })
+    });
+    let drawing = Memo::new(move |_| folded.with(|parts| palette.with(|palette| votes_bar(parts, palette))));
+    let table =
+        Memo::new(move |_| there.with(|there| parts::table("Candidate", &parts::of_standings(there))));
+    let below = Memo::new(move |_| {
+        spot.with(|spot| spot.as_ref().map(|spot| spot.parts.clone())).unwrap_or_default()
+    });
+    view! {
+        <Above spot/>
+        <Headline headline=name lede/>
+        <Facts facts/>
+        <ChartPanel id="there" title="Votes there" measure="votes counted in this place"
+            chart=Chart { drawing, table, says, blank }/>
+        <Turnout shown spot/>
+        <Panel id="candidates" title="Candidates" measure="in this place">
+            <CandidateTable standings=there/>
+        </Panel>
+        <Show when=move || below.with(|parts| !parts.is_empty())>
+            <Parts shown parts=below title="Its parts"/>
+        </Show>
+    }
+}
+
+/// The way up.
+#[component]
+fn Above(spot: Memo<Option<Spot>>) -> impl IntoView {
+    let navigation = Navigation::of_view();
+    let above = Memo::new(move |_| {
+        spot.with(|spot| spot.as_ref().map(|spot| spot.above.clone())).unwrap_or_default()
+    });
+    let all = Memo::new(move |_| navigation.to_screen(crate::address::Screen::Place));
+    let links = move || {
+        above
+            .get()
+            .into_iter()
+            .map(|(id, name)| view! { <li><a href=navigation.to_place(&id)>{name}</a></li> })
+            .collect_view()
+    };
+    view! {
+        <nav class="above" aria-label="What this place is a part of" data-testid="above">
+            <ol><li><a href=move || all.get()>"All places"</a></li>{links}</ol>
+        </nav>
+    }
+}
+
+#[component]
+fn Turnout(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
+    let palette = Context::of_view().theme.palette;
+    let parts: Memo<Vec<Part>> = Memo::new(move |_| {
+        spot.with(|spot| {
+            shown.results.with(|results| match (spot, results) {
+                (Some(spot), Some(results)) => spot::turnouts(spot, results),
+                _ => Vec::new(),
+            })
+        })
+    });
+    let drawing = Memo::new(move |_| parts.with(|parts| palette.with(|palette| shares_bar(parts, palette))));
+    let table = Memo::new(move |_| parts.with(|parts| spot::turnout_table(parts)));
+    let says = Memo::new(move |_| parts.with(|parts| spot::turnout_says(parts)));
+    let blank = Memo::new(move |_| {
+        let unknown = parts.with(|parts| parts.first().is_none_or(|part| part.share.is_none()));
+        unknown.then_some("The electorate of this place is unknown.")
+    });
+    view! {
+        <ChartPanel id="turnout" title="Turnout" measure="% of registered voters"
+            chart=Chart { drawing, table, says, blank }/>
+    }
+}
+
+/// Places with the way down into them.
+#[component]
+fn Parts(
+    shown: Shown,
+    #[prop(into)] parts: Signal<Vec<LocationResult>>,
+    title: &'static str,
+) -> impl IntoView {
+    let rows = Memo::new(move |_| {
+        parts.with(|parts| {
+            shown.standings.with(|standings| places::rows(parts, shown.contest_id.get().as_ref(), standings))
+        })
+    });
+    view! {
+        <Panel id="parts" title measure="ballots counted">
+            <PlaceTable rows/>
+        </Panel>
+    }
+}

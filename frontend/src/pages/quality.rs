@@ -1,0 +1,117 @@
+//! How sound the count is: for whoever runs the election.
+
+use leptos::prelude::*;
+
+use super::shown::Shown;
+use crate::{
+    app::Context,
+    charts::{curves::count_lines, votes_bar::votes_bar},
+    components::{
+        chart_panel::{Chart, ChartPanel},
+        facts::Facts,
+        headline::Headline,
+    },
+    parts,
+    quality::{self, over_time, over_time_table},
+};
+
+/// The quality of the count.
+#[component]
+pub fn QualityPage(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
+    let context = Context::of_view();
+    let board = context.feed.board;
+    let says = Memo::new(move |_| {
+        shown
+            .results
+            .with(|results| results.as_ref().map(|results| quality::says(&results.totals)))
+            .unwrap_or_default()
+    });
+    let facts = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        shown
+            .results
+            .with(|results| {
+                let results = results.as_deref();
+                board.with(|board| {
+                    results.map(|results| quality::facts(results, board.status.as_ref(), offset_minutes))
+                })
+            })
+            .unwrap_or_default()
+    });
+    view! {
+        <Headline headline="Quality of the count".to_owned() lede=says/>
+        <Facts facts/>
+        <Reasons shown/>
+        <OverTime/>
+        <Partitions shown/>
+    }
+}
+
+#[component]
+fn Reasons(shown: Shown) -> impl IntoView {
+    let palette = Context::of_view().theme.palette;
+    let reasons = Memo::new(move |_| {
+        shown
+            .results
+            .with(|results| results.as_ref().map(|results| quality::reasons(&results.totals)))
+            .unwrap_or_default()
+    });
+    let drawing =
+        Memo::new(move |_| reasons.with(|reasons| palette.with(|palette| votes_bar(reasons, palette))));
+    let table = Memo::new(move |_| reasons.with(|reasons| parts::table("Reason", reasons)));
+    let says = Memo::new(move |_| reasons.with(|reasons| parts::says(reasons)));
+    let blank =
+        Memo::new(move |_| reasons.with(Vec::is_empty).then_some("Every vote that was read was counted."));
+    view! {
+        <ChartPanel id="reasons" title="Not counted, by reason" measure="votes since the beginning"
+            chart=Chart { drawing, table, says, blank }/>
+    }
+}
+
+#[component]
+fn OverTime() -> impl IntoView {
+    let context = Context::of_view();
+    let series = Memo::new(move |_| context.feed.board.with(|board| over_time(&board.quality)));
+    let drawing = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        series.with(|(times_ms, curves)| {
+            context.theme.palette.with(|palette| count_lines(times_ms, curves, palette, offset_minutes))
+        })
+    });
+    let table = Memo::new(move |_| series.with(|(times_ms, curves)| over_time_table(times_ms, curves)));
+    let says = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        series.with(|(times_ms, _)| quality::followed_since(times_ms, offset_minutes))
+    });
+    let blank =
+        Memo::new(move |_| series.with(|(times_ms, _)| times_ms.is_empty()).then_some("Nothing yet."));
+    view! {
+        <ChartPanel id="quality-moved" title="Late and not counted, over time"
+            measure="votes, as far as this page has followed the count" chart=Chart { drawing, table, says, blank }/>
+    }
+}
+
+#[component]
+fn Partitions(shown: Shown) -> impl IntoView {
+    let palette = Context::of_view().theme.palette;
+    let parts = Memo::new(move |_| {
+        shown.results.with(|results| results.as_deref().map(quality::partitions)).unwrap_or_default()
+    });
+    let drawing = Memo::new(move |_| {
+        parts.with(|parts| {
+            palette.with(|palette| votes_bar(&parts[..parts.len().min(quality::PARTITIONS_MAX)], palette))
+        })
+    });
+    let table = Memo::new(move |_| parts.with(|parts| quality::partition_table(parts)));
+    let says = Memo::new(move |_| {
+        shown.results.with(|results| results.as_deref().map(quality::partitions_say)).unwrap_or_default()
+    });
+    let blank = Memo::new(move |_| parts.with(Vec::is_empty).then_some("Nothing was read yet."));
+    view! {
+        <ChartPanel id="partitions" title="Partitions" measure="records of the votes topic that are counted"
+            chart=Chart { drawing, table, says, blank }/>
+    }
+}

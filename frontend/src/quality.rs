@@ -1,0 +1,370 @@
+//! How sound the count is: what was not counted and why, what came late, and what is still to be counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tallyboard_shared::{
+    Timestamp,
+    message::Status,
+    reason::Reason,
+    results::{Results, Totals},
+};
+
+use crate::{
+    charts::curves::Curve,
+    format,
+    history::{Point, Series},
+    parts::Part,
+    standings::{PALETTE_LEN, Tone},
+    table::{Cell, Row, Table},
+};
+
+/// What was not counted, at one version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QualityPoint {
+    version: u64,
+    as_of_ms: i64,
+    late: u64,
+    rejected: BTreeMap<Reason, u64>,
+}
+
+impl QualityPoint {
+    /// The point of these results.
+    #[must_use]
+    pub fn of(results: &Results) -> Self {
+        Self {
+            version: results.version,
+            as_of_ms: results.as_of.as_millisecond(),
+            late: results.totals.late,
+            rejected: results.totals.rejected.clone(),
+        }
+    }
+}
+
+impl Point for QualityPoint {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn as_of_ms(&self) -> i64 {
+        self.as_of_ms
+    }
+}
+
+/// A reason for people.
+#[must_use]
+pub fn reason_name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Malformed => "Unreadable",
+        Reason::MissingField => "Incomplete",
+        Reason::TooLarge => "Too large",
+        Reason::InvalidWeight => "Not one vote",
+        Reason::UnknownContest => "Unknown contest",
+        Reason::UnknownCandidate => "Unknown candidate",
+        Reason::UnknownLocation => "Unknown place",
+        Reason::NotOnBallot => "Not on the ballot",
+        Reason::DuplicateVoter => "Voted before",
+        Reason::BeforeOpen => "Before opening",
+        Reason::AfterClose => "After closing",
+        Reason::FutureTime => "From the future",
+        Reason::Late => "Too late",
+        Reason::SimulatedInLive => "Simulated",
+    }
+}
+
+/// The votes that weren't counted by reason, most first.
+#[must_use]
+pub fn reasons(totals: &Totals) -> Vec<Part> {
+    let sum = totals.rejected_sum();
+    let mut parts: Vec<Part> = totals
+        .rejected
+        .iter()
+        .map(|(reason, votes)| Part {
+            key: String::new(),
+            name: reason_name(*reason).to_owned(),
+            label: reason_name(*reason).to_owned(),
+            tone: Tone::Ink,
+            votes: Some(*votes),
+            share: ratio(*votes, sum),
+        })
+        .collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.votes));
+    parts
+}
+
+/// What the reasons say.
+#[must_use]
+pub fn says(totals: &Totals) -> String {
+    let rejected = totals.rejected_sum();
+    let records = totals.votes + rejected;
+    match (reasons(totals).first(), ratio(rejected, records)) {
+        (Some(first), share) => format!(
+            "{} not counted, {} of all that was read; most because of “{}”.",
+            format::counted(rejected, "vote was", "votes were"),
+            format::percent(share),
+            first.name
+        ),
+        (None, _) => "Every vote that was read was counted.".to_owned(),
+    }
+}
+
+/// How many reasons have a line of their own.
+const LINES_MAX: usize = 5;
+
+/// The times of the series, in milliseconds since 1970, and a curve for late votes and each of the first reasons.
+#[must_use]
+pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
+    let points = series.points();
+    let times_ms = points.iter().map(|point| point.as_of_ms).collect();
+    let seen: BTreeSet<Reason> = points.iter().flat_map(|point| point.rejected.keys().copied()).collect();
+    let mut reasons: Vec<Reason> = seen.into_iter().collect();
+    let newest = |reason: &Reason| points.last().and_then(|point| point.rejected.get(reason)).copied();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(newest(reason)));
+    let curve = |key: &str, name: &str, tone, count: &dyn Fn(&QualityPoint) -> u64| Curve {
+        key: key.to_owned(),
+        name: name.to_owned(),
+        label: format::label(name),
+        tone,
+        counts: points.iter().map(|point| count(point)).collect(),
+    };
+    let late = curve("late-counted", "Late, counted", Tone::Rest, &|point| point.late);
+    let rejected = reasons.iter().take(LINES_MAX).map(|reason| {
+        // A reason keeps its color whatever its rank.
+        let tone = Tone::Palette(*reason as usize % PALETTE_LEN);
+        curve(reason.code(), reason_name(*reason), tone, &|point| {
+            point.rejected.get(reason).copied().unwrap_or(0)
+        })
+    });
+    (times_ms, std::iter::once(late).chain(rejected).collect())
+}
+
+/// The curves as a table, newest first.
+#[must_use]
+pub fn over_time_table(times_ms: &[i64], curves: &[Curve]) -> Table {
+    let row = |(time, time_ms): (usize, &i64)| Row {
+        name: Cell::Time(*time_ms),
+        href: None,
+        cells: curves.iter().map(|curve| Cell::Count(curve.counts.get(time).copied())).collect(),
+    };
+    Table {
+        first: "Published",
+        columns: curves.iter().map(|curve| curve.name.clone()).collect(),
+        rows: times_ms.iter().enumerate().rev().map(row).collect(),
+    }
+}
+
+/// The records of each partition that are counted.
+#[must_use]
+pub fn partitions(results: &Results) -> Vec<Part> {
+    let sum: u64 = results.inputs.values().sum();
+    results
+        .inputs
+        .iter()
+        .map(|(partition, records)| Part {
+            key: String::new(),
+            name: format!("Partition {partition}"),
+            label: partition.to_string(),
+            tone: Tone::Ink,
+            votes: Some(*records),
+            share: ratio(*records, sum),
+        })
+        .collect()
+}
+
+/// How many partitions a chart shows; the table has all.
+pub const PARTITIONS_MAX: usize = 16;
+
+/// The partitions as a table.
+#[must_use]
+pub fn partition_table(parts: &[Part]) -> Table {
+    let row = |part: &Part| Row {
+        name: Cell::text(&*part.name),
+        href: None,
+        cells: vec![Cell::Count(part.votes), Cell::Share(part.share)],
+    };
+    let columns = ["Records", "Share"].map(str::to_owned).to_vec();
+    Table { first: "Partition", columns, rows: parts.iter().map(row).collect() }
+}
+
+/// Since when the page has followed the count.
+#[must_use]
+pub fn followed_since(times_ms: &[i64], offset_minutes: i32) -> String {
+    let words = |time_ms: &i64| Cell::Time(*time_ms).words(offset_minutes);
+    match (times_ms.first(), times_ms.last()) {
+        (Some(first), Some(last)) => format!("Followed from {} to {}.", words(first), words(last)),
+        _ => "Nothing was published yet.".to_owned(),
+    }
+}
+
+/// What the partitions say.
+#[must_use]
+pub fn partitions_say(results: &Results) -> String {
+    let records = results.inputs.values().sum();
+    let partitions = format::counted(results.inputs.len() as u64, "partition", "partitions");
+    match (results.inputs.values().min(), results.inputs.values().max()) {
+        (Some(least), Some(most)) => format!(
+            "{} read in {partitions}: between {} and {} in each.",
+            format::counted(records, "record was", "records were"),
+            format::count(*least),
+            format::count(*most)
+        ),
+        _ => "Nothing was read yet.".to_owned(),
+    }
+}
+
+/// One figure with its name and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Tells the facts of a page apart.
+    pub id: &'static str,
+    /// The name.
+    pub name: &'static str,
+    /// The figure.
+    pub value: String,
+    /// What it means.
+    pub note: String,
+}
+
+/// The figures of the whole count.
+#[must_use]
+pub fn facts(results: &Results, status: Option<&Status>, offset_minutes: i32) -> Vec<Fact> {
+    let totals = &results.totals;
+    let rejected = totals.rejected_sum();
+    let records = totals.votes + rejected;
+    let duplicates = totals.rejected.get(&Reason::DuplicateVoter).copied().unwrap_or(0);
+    let share = |part| format::percent(ratio(part, records));
+    let fact = |id, name, value, note: &str| Fact { id, name, value, note: note.to_owned() };
+    let clock = |time: Timestamp| format::clock(time, offset_minutes);
+    let behind = results
+        .watermark
+        .map(|watermark| results.as_of.as_millisecond().saturating_sub(watermark.as_millisecond()));
+    let behind = behind.map_or_else(
+        || "no vote yet".to_owned(),
+        |behind| {
+            format!("{} before this version was made; votes cast earlier are late", format::span(behind))
+        },
+    );
+    vec![
+        fact(
+            "rejected",
+            "Not counted",
+            format::count(rejected),
+            &format!("{} of all that was read", share(rejected)),
+        ),
+        fact(
+            "duplicates",
+            "Voted before",
+            format::count(duplicates),
+            "a voter's first vote in a contest counts, and no other",
+        ),
+        fact(
+            "late",
+            "Late, counted",
+            format::count(totals.late),
+            &format!("{} of all that was read; cast before the watermark, read after it", share(totals.late)),
+        ),
+        fact(
+            "lag",
+            "Still to count",
+            format::count_or_dash(status.and_then(|status| status.lag)),
+            "records on the topic that aren't in these figures",
+        ),
+        fact(
+            "watermark",
+            "Watermark",
+            results.watermark.map_or_else(|| format::UNKNOWN.to_owned(), clock),
+            &behind,
+        ),
+        fact(
+            "version",
+            "Version",
+            format::count(results.version),
+            &format!("made at {}", clock(results.as_of)),
+        ),
+    ]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::samples;
+    use tallyboard_shared::{ids::Partition, message::FeedState};
+
+    fn results(version: u64, rejected: &[(Reason, u64)], late: u64) -> Results {
+        let mut results = samples::results(version, None, &[Some(90)]);
+        results.totals.rejected = rejected.iter().copied().collect();
+        results.totals.late = late;
+        results
+    }
+
+    #[test]
+    fn reasons_are_ranked_and_said() {
+        let results = results(1, &[(Reason::Malformed, 2), (Reason::DuplicateVoter, 8)], 0);
+        let names: Vec<_> =
+            reasons(&results.totals).into_iter().map(|part| (part.name, part.votes)).collect();
+        assert_eq!(names, [("Voted before".to_owned(), Some(8)), ("Unreadable".into(), Some(2))]);
+        let said = says(&results.totals).replace('\u{202f}', " ");
+        assert_eq!(
+            said,
+            "10 votes were not counted, 10.0 % of all that was read; most because of “Voted before”."
+        );
+        assert_eq!(says(&Totals::default()), "Every vote that was read was counted.");
+    }
+
+    #[test]
+    fn a_reason_that_comes_up_later_was_nothing_before() {
+        let mut series = Series::default();
+        series.push(QualityPoint::of(&results(1, &[(Reason::Malformed, 1)], 4)));
+        series.push(QualityPoint::of(&results(2, &[(Reason::Malformed, 1), (Reason::DuplicateVoter, 7)], 5)));
+        let (times_ms, curves) = over_time(&series);
+        let seen: Vec<_> =
+            curves.iter().map(|curve| (curve.name.as_str(), curve.counts.as_slice())).collect();
+        assert_eq!(
+            seen,
+            [("Late, counted", &[4, 5][..]), ("Voted before", &[0, 7]), ("Unreadable", &[1, 1])]
+        );
+        let table = over_time_table(&times_ms, &curves);
+        assert_eq!(table.rows[0].cells[1], Cell::Count(Some(7)));
+        assert_eq!(followed_since(&times_ms, 0), "Followed from 20:15:01 to 20:15:02.");
+        assert_eq!(followed_since(&[], 0), "Nothing was published yet.");
+    }
+
+    #[test]
+    fn partitions_are_what_was_read() {
+        let mut results = results(1, &[], 0);
+        results.inputs.insert(Partition(1), 30);
+        let table = partition_table(&partitions(&results));
+        assert_eq!(table.rows[1].cells, [Cell::Count(Some(30)), Cell::Share(Some(0.25))]);
+        assert_eq!(
+            partitions_say(&results),
+            "120 records were read in 2 partitions: between 30 and 90 in each."
+        );
+        results.inputs.clear();
+        assert_eq!(partitions_say(&results), "Nothing was read yet.");
+    }
+
+    #[test]
+    fn what_the_server_did_not_say_is_unknown() {
+        let mut results = results(3, &[(Reason::DuplicateVoter, 10)], 2);
+        let value = |results: &Results, status: Option<&Status>, id: &str| {
+            facts(results, status, 0).into_iter().find(|fact| fact.id == id).unwrap().value
+        };
+        assert_eq!(value(&results, None, "lag"), "—");
+        assert_eq!(value(&results, None, "watermark"), "—");
+        results.watermark = Some(samples::time(0));
+        let status = Status {
+            state: FeedState::Live,
+            now: samples::time(3),
+            version: Some(3),
+            lag: Some(1_700),
+            stale_since: None,
+        };
+        assert_eq!(value(&results, Some(&status), "lag"), "1,700");
+        assert_eq!(value(&results, None, "watermark"), "20:15:00");
+        assert_eq!(value(&results, None, "duplicates"), "10");
+    }
+}
