@@ -1,4 +1,4 @@
-// The demo after a minute, as the README shows it.
+// Every screen of the demo after a minute, as the README shows some of them.
 
 import type { Page } from "@playwright/test";
 
@@ -6,21 +6,45 @@ import { expect, test } from "../tests/fixtures.ts";
 
 const FOLDER = "../docs/screenshots";
 const VOTES_MIN = 900_000;
+const SCREENS = { contest: "contest", place: "place?place=AL", quality: "quality", replay: "replay" };
 
-test("pictures for the README", async ({ dashboard, serve }) => {
+test("pictures of every screen", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "20000/s");
   const { page } = dashboard;
   await page.setViewportSize({ width: 1440, height: 1152 });
   await dashboard.open(server.url);
   await dashboard.expectCounting();
   await expect.poll(() => dashboard.votes(), { timeout: 150_000 }).toBeGreaterThan(VOTES_MIN);
-  await picture(page, "overview-light");
-  await page.emulateMedia({ colorScheme: "dark" });
-  await picture(page, "overview-dark");
-  await page.emulateMedia({ colorScheme: "light" });
+  await pictures(page, "overview");
+  for (const [name, address] of Object.entries(SCREENS)) {
+    await page.goto(`${server.url}/${address}`);
+    await expect(dashboard.headline).toBeVisible();
+    await expect(page.locator(".chart canvas").first()).toBeVisible();
+    await pictures(page, name);
+  }
   await page.setViewportSize({ width: 390, height: 1362 });
+  await page.goto(server.url);
+  await dashboard.expectCounting();
   await picture(page, "phone");
+  await page.goto(`${server.url}/contest`);
+  await expect(page.locator("#chart-race canvas").first()).toBeVisible();
+  await picture(page, "phone-contest");
+  await page.setViewportSize({ width: 1920, height: 1080 });
+  for (const scene of ["votes", "map", "race"]) {
+    await page.goto(`${server.url}/?kiosk`);
+    await expect(page.locator(`main #${scene}`)).toBeVisible({ timeout: 60_000 });
+    await picture(page, `wall-${scene}`);
+  }
 });
+
+/** In light and in dark. */
+async function pictures(page: Page, name: string): Promise<void> {
+  await page.emulateMedia({ colorScheme: "light" });
+  await picture(page, `${name}-light`);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await picture(page, `${name}-dark`);
+  await page.emulateMedia({ colorScheme: "light" });
+}
 
 /** Charts that were just resized or recolored get their time to settle. */
 async function picture(page: Page, name: string): Promise<void> {

@@ -57,7 +57,7 @@ test("without a mouse every screen is reached, and the focus goes along", async 
   await expect(page.locator(".skip")).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.locator("main")).toBeFocused();
-  for (const screen of ["contest", "places", "quality"]) {
+  for (const screen of ["contest", "places", "replay", "quality"]) {
     const link = page.getByTestId(`screen-${screen}`);
     await link.focus();
     await expect(link).toHaveCSS("outline-style", "solid");

@@ -119,7 +119,7 @@ test("beside a chart are its figures as a table, as a file and as a picture", as
   await dashboard.expectCounting();
   await page.getByTestId("table-moved").click();
   await expect(page.getByTestId("figures-moved").locator("tbody tr").first()).toContainText("%");
-  await expect(page.getByTestId("says-votes")).toContainText(/^Of [\d,]+ votes: .* %/);
+  await expect(page.getByTestId("says-votes")).toContainText(/^Of [\d,]+ votes: .*\d.%/);
 
   const csv = await dashboard.download("csv-votes");
   expect(csv.name).toMatch(/^marenne-2026-votes-v\d+\.csv$/);

@@ -10,7 +10,7 @@ interface Fixtures {
   dashboard: Dashboard;
   serve: (...flags: string[]) => Promise<Server>;
   /** Puts a server below a path, as a proxy does; gives the new address. */
-  proxy: (url: string, path: string) => Promise<string>;
+  below: (url: string, path: string) => Promise<string>;
 }
 
 export const test = base.extend<Fixtures>({
@@ -28,7 +28,7 @@ export const test = base.extend<Fixtures>({
     });
     for (const server of servers) await server.remove();
   },
-  proxy: async ({}, use) => {
+  below: async ({}, use) => {
     const proxies: Proxy[] = [];
     await use(async (url, path) => {
       const proxy = await Proxy.start(url, path);

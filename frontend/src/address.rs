@@ -22,13 +22,15 @@ pub enum Screen {
     Contest,
     /// One place, and its parts.
     Place,
+    /// Earlier versions.
+    Replay,
     /// How sound the count is.
     Quality,
 }
 
 impl Screen {
     /// Every screen, in the order of the navigation.
-    pub const ALL: [Self; 4] = [Self::Overview, Self::Contest, Self::Place, Self::Quality];
+    pub const ALL: [Self; 5] = [Self::Overview, Self::Contest, Self::Place, Self::Replay, Self::Quality];
 
     /// The last part of the path.
     #[must_use]
@@ -37,6 +39,7 @@ impl Screen {
             Self::Overview => "",
             Self::Contest => "contest",
             Self::Place => "place",
+            Self::Replay => "replay",
             Self::Quality => "quality",
         }
     }
@@ -71,6 +74,10 @@ pub struct Address {
     pub voters_of: Option<CandidateId>,
     /// What the map's colors mean.
     pub paint: Paint,
+    /// The version that is replayed; `None`: the first with votes.
+    pub version: Option<u64>,
+    /// Whether the page hangs on a wall.
+    pub kiosk: bool,
 }
 
 impl Address {
@@ -105,6 +112,8 @@ impl Address {
             "second" => self.rivals[1] = given.map(CandidateId::new),
             "voters" => self.voters_of = given.map(CandidateId::new),
             "map" => self.paint = Paint::parse(value),
+            "version" => self.version = value.parse().ok(),
+            "kiosk" => self.kiosk = value != "0",
             _ => {}
         }
     }
@@ -128,6 +137,8 @@ impl Address {
         put("second", self.rivals[1].as_ref().map(CandidateId::as_str));
         put("voters", self.voters_of.as_ref().map(CandidateId::as_str));
         put("map", self.paint.code().as_deref());
+        put("version", self.version.map(|version| version.to_string()).as_deref());
+        put("kiosk", self.kiosk.then_some("1"));
         let query = query.finish();
         let path = self.screen.path();
         match (path, query.as_str()) {
@@ -194,6 +205,8 @@ mod tests {
             rivals: [Some(CandidateId::new("a=b")), Some(CandidateId::new("c#d"))],
             voters_of: Some(CandidateId::new("e?")),
             paint: Paint::Share(CandidateId::new("100%")),
+            version: Some(1_200),
+            kiosk: true,
         };
         let screens = Screen::ALL.map(|screen| Address { screen, ..full.clone() });
         for address in screens.into_iter().chain(Screen::ALL.map(|screen| Address::default().on(screen))) {
@@ -205,9 +218,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_or_unknown_is_passed_over() {
-        let address = Address::parse("/nowhere", "?page=x&sort=color&map=&weather=1&contest=");
+        let address = Address::parse("/nowhere", "?page=x&version=-1&sort=color&map=&weather=1&contest=");
         assert_eq!(address, Address::default());
         assert_eq!(address.href(), "./");
+        assert_eq!(Address::parse("/", "?kiosk").href(), "./?kiosk=1");
         assert_eq!(Address::parse("/", "page=0").places.page, 0);
     }
 

@@ -1,10 +1,13 @@
 //! The application: what every page shares, and the page that is shown.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_router::components::Router;
+use tallyboard_shared::results::Results;
 
 use crate::{
-    address::{Screen, folder},
+    address::{Address, Screen, folder},
     components::{
         footer::Footer,
         header::{Header, screen_name},
@@ -27,6 +30,8 @@ pub struct Context {
     pub theme: Theme,
     /// What the reader chose.
     pub settings: Settings,
+    /// The earlier version that is shown in place of the newest, once it is there; `None` outside the replay.
+    pub replayed: RwSignal<Option<Option<Arc<Results>>>>,
     /// The offset from UTC of the times that are shown.
     pub offset_minutes: Signal<i32>,
 }
@@ -41,7 +46,17 @@ impl Context {
             Zone::Utc => 0,
         });
         Effect::new(move |_| feed.pace_ms.set(settings.pace.get().interval_ms()));
-        Self { feed, theme: Theme::follow(settings.patterns), settings, offset_minutes }
+        let replayed = RwSignal::new(None);
+        Self { feed, theme: Theme::follow(settings.patterns), settings, replayed, offset_minutes }
+    }
+
+    /// The results that the page shows.
+    #[must_use]
+    pub fn on_page(self) -> Option<Arc<Results>> {
+        match self.replayed.get() {
+            Some(replayed) => replayed,
+            None => self.feed.board.with(|board| board.results.clone()),
+        }
     }
 
     /// The context of the view that is being built.
@@ -78,6 +93,12 @@ fn Shell() -> impl IntoView {
         }
         screen
     });
+    let kiosk = Memo::new(move |_| navigation.address.with(|address: &Address| address.kiosk));
+    Effect::new(move |_| {
+        if let Some(body) = document().body() {
+            body.set_class_name(if kiosk.get() { "wall" } else { "" });
+        }
+    });
     view! {
         <a class="skip" href="#main" on:click=move |event| {
             event.prevent_default();
@@ -85,7 +106,7 @@ fn Shell() -> impl IntoView {
         }>"Skip to the results"</a>
         <Header/>
         <NotCurrent/>
-        <Page screen/>
+        <Page screen kiosk/>
         <Footer/>
         <Spoken/>
     }

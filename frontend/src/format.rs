@@ -92,6 +92,13 @@ fn local(time: Timestamp, offset_minutes: i32) -> DateTime {
     Offset::from_seconds(offset_minutes * 60).unwrap_or(Offset::UTC).to_datetime(time)
 }
 
+/// A version that isn't the newest: `Version 1,200 of 3 November 2026, 20:15:02`.
+#[must_use]
+pub fn replayed(version: u64, as_of: Timestamp, offset_minutes: i32) -> String {
+    let seconds = local(as_of, offset_minutes).second();
+    format!("Version {} of {}:{seconds:02}", count(version), day_and_time(as_of, offset_minutes))
+}
+
 /// The name of an offset from UTC: `UTC+5:30`.
 #[must_use]
 pub fn zone(offset_minutes: i32) -> String {
@@ -213,6 +220,7 @@ mod tests {
         assert_eq!(clock(time, 330), "05:15:02");
         assert_eq!(clock(time, -480), "15:45:02");
         assert_eq!(day_and_time(time, 60), "4 November 2026, 00:45");
+        assert_eq!(replayed(1_200, time, 60), "Version 1,200 of 4 November 2026, 00:45:02");
         assert_eq!(clock(time, 9_999_999), "23:45:02");
         assert_eq!([zone(0), zone(120), zone(-210)], ["UTC", "UTC+2", "UTC−3:30"]);
     }

@@ -62,9 +62,26 @@ pub enum Freshness {
     },
     /// The page is older than the server.
     Incompatible,
+    /// The reader holds the page.
+    Held {
+        /// Since when.
+        since: Option<Timestamp>,
+    },
+    /// The reader looks at an earlier version.
+    Replayed,
 }
 
 impl Freshness {
+    /// The verdict where the reader holds the page since a moment of our clock: that it stands still, unless it would
+    /// have to all the same.
+    #[must_use]
+    pub fn when_held(self, since_ms: Option<f64>) -> Self {
+        match since_ms {
+            Some(since_ms) if self.is_current() => Self::Held { since: moment(since_ms) },
+            _ => self,
+        }
+    }
+
     /// The verdict at `now_ms` of our clock.
     #[must_use]
     pub fn assess(link: Link, board: &Board, now_ms: f64) -> Self {
@@ -116,6 +133,8 @@ impl Freshness {
             Self::Behind { .. } => "behind",
             Self::Lost { .. } => "reconnecting",
             Self::Incompatible => "incompatible",
+            Self::Held { .. } => "paused",
+            Self::Replayed => "replay",
         }
     }
 
@@ -139,6 +158,10 @@ impl Freshness {
                 None => format!("Stale · {}", retrying(retry_in_s)),
             },
             Self::Incompatible => "Reload needed".to_owned(),
+            Self::Held { since } => {
+                since.map_or_else(|| "Paused".to_owned(), |since| format!("Paused since {}", clock(since)))
+            }
+            Self::Replayed => "Replay".to_owned(),
         }
     }
 
@@ -159,6 +182,8 @@ impl Freshness {
             Self::Incompatible => {
                 Some("These figures are not current: the server was updated. Reload the page.")
             }
+            Self::Held { .. } => Some("You have paused this page: its figures stand still until you resume."),
+            Self::Replayed => Some("Replay: these are the figures of an earlier version, not of now."),
         }
     }
 }
@@ -241,6 +266,19 @@ mod tests {
         status(&mut board, FeedState::Live, 4);
         check(Link::Open, &board, 4_900.0, "Live", true);
         check(Link::Open, &board, 5_100.0, "Stale since 00:00:02", false);
+    }
+
+    #[test]
+    fn a_page_that_is_held_never_looks_live() {
+        let mut board = board();
+        let held = |board: &Board| Freshness::assess(Link::Open, board, 3_000.0).when_held(Some(2_000.0));
+        assert_eq!(held(&board).label(0), "Paused since 00:00:02");
+        assert!(!held(&board).is_current() && held(&board).warning().is_some());
+        status(&mut board, FeedState::Stale, 3);
+        assert_eq!(held(&board).code(), "stale", "what is worse is said first");
+        let live = Freshness::Live.when_held(None);
+        assert_eq!(live, Freshness::Live);
+        assert!(!Freshness::Replayed.is_current() && Freshness::Replayed.warning().is_some());
     }
 
     #[test]

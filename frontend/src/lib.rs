@@ -23,6 +23,7 @@ pub mod parts;
 pub mod places;
 pub mod quality;
 pub mod race;
+pub mod replay;
 pub mod settings;
 pub mod spot;
 pub mod standings;
@@ -30,5 +31,6 @@ pub mod table;
 pub mod theme;
 pub mod tiles;
 pub mod timeline;
+pub mod wall;
 
 pub use app::App;

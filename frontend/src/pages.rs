@@ -4,11 +4,16 @@ pub mod contest;
 pub mod overview;
 pub mod place;
 pub mod quality;
+pub mod replay;
 pub mod shown;
+pub mod wall;
 
 use leptos::prelude::*;
 
-use self::{contest::ContestPage, overview::Overview, place::PlacePage, quality::QualityPage, shown::Shown};
+use self::{
+    contest::ContestPage, overview::Overview, place::PlacePage, quality::QualityPage, replay::ReplayPage,
+    shown::Shown, wall::Wall,
+};
 use crate::{
     address::Screen,
     app::Context,
@@ -21,6 +26,9 @@ pub fn Page(
     /// Which.
     #[prop(into)]
     screen: Signal<Screen>,
+    /// Whether the page hangs on a wall.
+    #[prop(into)]
+    kiosk: Signal<bool>,
 ) -> impl IntoView {
     let board = Context::of_view().feed.board;
     let welcomed = Memo::new(move |_| board.with(|board| board.election.is_some()));
@@ -29,9 +37,11 @@ pub fn Page(
     let shown = Shown::new(results.into());
     provide_context(Source(shown.stamp));
     let page = move || match screen.get() {
+        _ if kiosk.get() => view! { <Wall shown/> }.into_any(),
         Screen::Overview => view! { <Overview shown/> }.into_any(),
         Screen::Contest => view! { <ContestPage shown/> }.into_any(),
         Screen::Place => view! { <PlacePage shown/> }.into_any(),
+        Screen::Replay => view! { <ReplayPage/> }.into_any(),
         Screen::Quality => view! { <QualityPage shown/> }.into_any(),
     };
     view! {

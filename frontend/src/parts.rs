@@ -133,6 +133,8 @@ pub fn by_group(
                 label: name.to_owned(),
                 tone: match (group.group.as_str(), position) {
                     ("unknown", _) | (_, None) => Tone::Rest,
+                    // What has an order needs no colors.
+                    _ if by == Breakdown::AgeBand => Tone::Ink,
                     // Groups aren't candidates: their colors come from the other end of the palette.
                     (_, Some(position)) => Tone::Palette((PALETTE_LEN - 3 + position) % PALETTE_LEN),
                 },

@@ -2,14 +2,21 @@
 //!
 //! Only the rows of one page ever reach the screen, however many places there are.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+};
 
 use tallyboard_shared::{
     ids::{CandidateId, ContestId, LocationId},
-    results::{LocationContest, LocationResult},
+    results::{LocationContest, LocationResult, Results},
 };
 
-use crate::standings::{Standing, Tone};
+use crate::{
+    format,
+    standings::{Standing, Tone},
+    table::{Cell, Row, Table},
+};
 
 /// Rows on one page.
 pub const PAGE_LEN: usize = 8;
@@ -107,6 +114,14 @@ pub struct Page {
     pub matching: usize,
 }
 
+/// The places in which votes are cast: a region that only sums up its parts isn't one.
+#[must_use]
+pub fn counted(results: &Results) -> Vec<LocationResult> {
+    let regions: HashSet<_> = results.regions.iter().map(|region| &region.id).collect();
+    let places = results.locations.iter().filter(|place| place.votes > 0 || !regions.contains(&place.id));
+    places.cloned().collect()
+}
+
 /// The rows of a contest, in the order of the results.
 #[must_use]
 pub fn rows(
@@ -165,6 +180,34 @@ fn lead(split: &LocationContest, standings: &HashMap<&CandidateId, &Standing>) -
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 fn points(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64 * 100.0
+}
+
+/// Who leads a place, for people.
+#[must_use]
+pub fn lead_words(lead: &Lead) -> String {
+    match lead {
+        Lead::Nobody => format::UNKNOWN.to_owned(),
+        Lead::Withheld => "withheld".to_owned(),
+        Lead::Tied => "tied".to_owned(),
+        Lead::Led { name, margin_points, .. } => format!("{name} +{margin_points:.1}"),
+    }
+}
+
+/// All rows as they are, as a table.
+#[must_use]
+pub fn table(rows: &[PlaceRow], href: impl Fn(&LocationId) -> String) -> Table {
+    let row = |row: &PlaceRow| Row {
+        name: Cell::text(&*row.name),
+        href: Some(href(&row.id)),
+        cells: vec![
+            Cell::text(lead_words(&row.lead)),
+            Cell::Count(Some(row.votes)),
+            Cell::Count(row.registered_voters),
+            Cell::Share(row.turnout),
+        ],
+    };
+    let columns = ["Leads by", "Ballots", "Registered", "Turnout"].map(str::to_owned).to_vec();
+    Table { first: "Place", columns, rows: rows.iter().map(row).collect() }
 }
 
 /// Searches, sorts and cuts out the page.
@@ -296,6 +339,29 @@ mod tests {
         let standings = standings::ranked(&results.contests[0]);
         let contest = ContestId::new("president");
         assert_eq!(&rows(&results.locations, Some(&contest), &standings)[0].lead, expected);
+    }
+
+    #[test]
+    fn a_region_that_only_sums_up_is_no_place() {
+        let mut results = samples::results(1, None, &[Some(3)]);
+        let place = |id: &str, votes| LocationResult {
+            id: LocationId::new(id),
+            votes,
+            ..results.locations[0].clone()
+        };
+        let (region, mixed) = (place("R", 0), place("M", 2));
+        results.locations.extend([region.clone(), mixed.clone()]);
+        results.regions = vec![region, mixed];
+        let ids: Vec<_> = counted(&results).into_iter().map(|place| place.id.to_string()).collect();
+        assert_eq!(ids, ["AL", "M"]);
+    }
+
+    #[test]
+    fn a_table_of_places_leads_to_them() {
+        let table = table(&[row("Brant", 30, Some(0.5))], |place| format!("to {place}"));
+        assert_eq!(table.rows[0].href.as_deref(), Some("to Br"));
+        let cells = [Cell::text("—"), Cell::Count(Some(30)), Cell::Count(None), Cell::Share(Some(0.5))];
+        assert_eq!(table.rows[0].cells, cells);
     }
 
     #[test]

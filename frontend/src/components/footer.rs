@@ -11,17 +11,16 @@ pub fn Footer() -> impl IntoView {
     let context = Context::of_view();
     let board = context.feed.board;
     let zone = move || format::zone(context.offset_minutes.get());
-    let counted = Memo::new(move |_| board.with(|board| board.results.as_deref().map(counted_words)));
+    let counted = Memo::new(move |_| context.on_page().as_deref().map(counted_words));
     let hash = Memo::new(move |_| {
         board.with(|board| {
             board.election.as_ref().map(|election| format::short_hash(&election.definition_hash))
         })
     });
     let version = Memo::new(move |_| {
-        board.with(|board| {
-            let as_of = format::clock(board.as_of()?, context.offset_minutes.get());
-            Some(format!("Version {} of {as_of}", format::count(board.version()?)))
-        })
+        let shown = context.on_page()?;
+        let as_of = format::clock(shown.as_of, context.offset_minutes.get());
+        Some(format!("Version {} of {as_of}", format::count(shown.version)))
     });
     view! {
         <footer>

@@ -16,6 +16,7 @@ pub fn Header() -> impl IntoView {
     });
     let mode = Memo::new(move |_| board.with(|board| board.election.as_ref().map(|election| election.mode)));
     let dark = context.theme.dark;
+    let held = Memo::new(move |_| context.feed.held_since_ms.with(Option::is_some));
     view! {
         <header class="top">
             <b class="brand">"Tallyboard"</b>
@@ -23,6 +24,12 @@ pub fn Header() -> impl IntoView {
             <Screens/>
             <div class="push">
                 <FreshnessChip/>
+                <button type="button" data-testid="pause"
+                    aria-pressed=move || held.get().to_string()
+                    aria-label="Pause the updates"
+                    on:click=move |_| context.feed.hold_or_go_on()>
+                    {move || if held.get() { "Resume" } else { "Pause" }}
+                </button>
                 <button
                     type="button"
                     data-testid="theme-toggle"
@@ -47,6 +54,7 @@ pub fn screen_name(screen: Screen) -> &'static str {
         Screen::Overview => "Overview",
         Screen::Contest => "Contest",
         Screen::Place => "Places",
+        Screen::Replay => "Replay",
         Screen::Quality => "Quality",
     }
 }
@@ -80,12 +88,10 @@ fn FreshnessChip() -> impl IntoView {
     let freshness = use_freshness();
     let detail = Memo::new(move |_| {
         let now_ms = context.feed.now_ms.get();
-        context.feed.board.with(|board| {
-            let (version, as_of) = (board.version()?, board.as_of()?);
-            let as_of_ms = as_of.as_millisecond() as f64;
-            let age_ms = now_ms + board.clock_offset_ms - as_of_ms;
-            Some(format!("version {} · {}", format::count(version), format::age(age_ms)))
-        })
+        let shown = context.on_page()?;
+        let age_ms = now_ms + context.feed.live.with_value(|live| live.clock_offset_ms)
+            - shown.as_of.as_millisecond() as f64;
+        Some(format!("version {} · {}", format::count(shown.version), format::age(age_ms)))
     });
     view! {
         <span class="chip" data-testid="connection" data-state=move || freshness.get().code()>
@@ -101,10 +107,14 @@ fn FreshnessChip() -> impl IntoView {
 /// The verdict about the figures, for every view that shows it.
 #[must_use]
 pub fn use_freshness() -> Memo<Freshness> {
-    let feed = Context::of_view().feed;
+    let Context { feed, replayed, .. } = Context::of_view();
     Memo::new(move |_| {
+        if replayed.with(Option::is_some) {
+            return Freshness::Replayed;
+        }
         let (link, now_ms) = (feed.link.get(), feed.now_ms.get());
         feed.board.track();
-        feed.live.with_value(|live| Freshness::assess(link, live, now_ms))
+        let held_since_ms = feed.held_since_ms.get();
+        feed.live.with_value(|live| Freshness::assess(link, live, now_ms)).when_held(held_since_ms)
     })
 }

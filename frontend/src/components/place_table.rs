@@ -8,7 +8,7 @@ use tallyboard_shared::ids::LocationId;
 use crate::{
     format,
     navigation::Navigation,
-    places::{Arrangement, Column, Lead, Page, PlaceRow, arrange},
+    places::{Arrangement, Column, Lead, Page, PlaceRow, arrange, lead_words},
 };
 
 /// The table of places.
@@ -138,15 +138,6 @@ fn Row(row: Memo<Option<PlaceRow>>) -> impl IntoView {
                 <span class="value">{text(|row| format::percent(row.turnout))}</span>
             </td>
         </tr>
-    }
-}
-
-fn lead_words(lead: &Lead) -> String {
-    match lead {
-        Lead::Nobody => format::UNKNOWN.to_owned(),
-        Lead::Withheld => "withheld".to_owned(),
-        Lead::Tied => "tied".to_owned(),
-        Lead::Led { name, margin_points, .. } => format!("{name} +{margin_points:.1}"),
     }
 }
 

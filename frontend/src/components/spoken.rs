@@ -10,9 +10,13 @@ const SPOKEN_INTERVAL_MS: f64 = 15_000.0;
 /// What is read out.
 #[component]
 pub fn Spoken() -> impl IntoView {
-    let feed = Context::of_view().feed;
+    let Context { feed, replayed, .. } = Context::of_view();
     let address = Navigation::of_view().address;
     let headline = Memo::new(move |_| {
+        // The past is no news.
+        if replayed.with(Option::is_some) {
+            return None;
+        }
         address.with(|address| {
             feed.board.with(|board| {
                 board.results.as_ref()?;

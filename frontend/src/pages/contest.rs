@@ -44,10 +44,7 @@ pub fn ContestPage(
     });
     let lede = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
     let track = timeline::follow();
-    let race = Memo::new(move |_| {
-        let contest = shown.contest_id.get()?;
-        track.with(|track| shown.folded.with(|folded| race::race(track.timeline.as_ref()?, &contest, folded)))
-    });
+    let race = race_of(shown, track);
     let breakdowns = Memo::new(move |_| {
         shown.election.with(|election| election.as_ref().map(|election| election.breakdowns.clone()))
     });
@@ -73,6 +70,24 @@ pub fn ContestPage(
         </Panel>
         <Places rows=shown.places/>
     }
+}
+
+/// The race alone, for a wall.
+#[component]
+pub fn WallRace(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
+    let track = timeline::follow();
+    let race = race_of(shown, track);
+    view! { <RacePanel shown track race/> }
+}
+
+fn race_of(shown: Shown, track: RwSignal<Track>) -> Memo<Option<Race>> {
+    Memo::new(move |_| {
+        let contest = shown.contest_id.get()?;
+        track.with(|track| shown.folded.with(|folded| race::race(track.timeline.as_ref()?, &contest, folded)))
+    })
 }
 
 /// Why there is no race to draw.

@@ -7,6 +7,7 @@ use crate::{
     address::Screen,
     app::Context,
     charts::{
+        drawing::Drawing,
         shares_donut::shares_donut,
         shares_line::{self, moments, shares_line},
         votes_bar::votes_bar,
@@ -24,6 +25,7 @@ use crate::{
     },
     navigation::Navigation,
     news,
+    palette::Palette,
     parts::{self, Part},
     places::PlaceRow,
 };
@@ -36,16 +38,7 @@ pub fn Overview(
 ) -> impl IntoView {
     let context = Context::of_view();
     let headline = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
-    let lede = Memo::new(move |_| {
-        let offset_minutes = context.offset_minutes.get();
-        shown.results.with(|results| {
-            shown.contest.with(|contest| {
-                shown.election.with(|election| {
-                    news::lede(results.as_deref(), contest.as_ref(), election.as_deref(), offset_minutes)
-                })
-            })
-        })
-    });
+    let lede = Memo::new(move |_| shown.lede(context.offset_minutes.get()));
     let candidates = Memo::new(move |_| shown.standings.with(Vec::len));
     view! {
         <ContestPicker shown/>
@@ -64,18 +57,8 @@ pub fn Standings(
     /// What is shown.
     shown: Shown,
 ) -> impl IntoView {
-    let palette = Context::of_view().theme.palette;
-    let navigation = Navigation::of_view();
     let leader = Memo::new(move |_| shown.contest.with(|contest| contest.as_ref()?.leader.clone()));
-    let parts: Memo<Vec<Part>> = Memo::new(move |_| shown.folded.with(|folded| parts::of_standings(folded)));
-    let all = Memo::new(move |_| shown.standings.with(|standings| parts::of_standings(standings)));
-    let table = Memo::new(move |_| all.with(|parts| parts::table("Candidate", parts)));
-    let says = Memo::new(move |_| parts.with(|parts| parts::says(parts)));
     let blank = shown.blank;
-    let bars = Memo::new(move |_| parts.with(|parts| palette.with(|palette| votes_bar(parts, palette))));
-    let donut = Memo::new(move |_| parts.with(|parts| palette.with(|palette| shares_donut(parts, palette))));
-    let to_contest =
-        Callback::new(move |_| navigation.open(|address| *address = address.on(Screen::Contest)));
     view! {
         <Panel id="leading" title="In the lead" measure="most votes counted">
             <Show
@@ -85,10 +68,38 @@ pub fn Standings(
                 <LeadingCandidate standings=shown.standings leader/>
             </Show>
         </Panel>
-        <ChartPanel id="votes" title="Votes by candidate" measure="votes counted"
-            chart=Chart { drawing: bars, table, says, blank } on_pick=to_contest/>
-        <ChartPanel id="shares" title="Shares" measure="% of votes counted"
-            chart=Chart { drawing: donut, table, says, blank } on_pick=to_contest/>
+        <VotesPanel shown/>
+        <PartsPanel shown id="shares" title="Shares" measure="% of votes counted" draw=shares_donut/>
+    }
+}
+
+/// The votes of each candidate as bars.
+#[component]
+pub fn VotesPanel(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
+    view! { <PartsPanel shown id="votes" title="Votes by candidate" measure="votes counted" draw=votes_bar/> }
+}
+
+#[component]
+fn PartsPanel(
+    shown: Shown,
+    id: &'static str,
+    title: &'static str,
+    measure: &'static str,
+    draw: fn(&[Part], &Palette) -> Drawing,
+) -> impl IntoView {
+    let palette = Context::of_view().theme.palette;
+    let navigation = Navigation::of_view();
+    let parts = Memo::new(move |_| shown.folded.with(|folded| parts::of_standings(folded)));
+    let all = Memo::new(move |_| shown.standings.with(|standings| parts::of_standings(standings)));
+    let table = Memo::new(move |_| all.with(|parts| parts::table("Candidate", parts)));
+    let says = Memo::new(move |_| parts.with(|parts| parts::says(parts)));
+    let drawing = Memo::new(move |_| parts.with(|parts| palette.with(|palette| draw(parts, palette))));
+    let to_contest = move |_: String| navigation.open(|address| *address = address.on(Screen::Contest));
+    view! {
+        <ChartPanel id title measure chart=Chart { drawing, table, says, blank: shown.blank } on_pick=to_contest/>
     }
 }
 

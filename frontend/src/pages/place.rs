@@ -16,6 +16,7 @@ use crate::{
         chart_panel::{Chart, ChartPanel},
         contest_picker::ContestPicker,
         facts::Facts,
+        figure_table::FigureTable,
         headline::Headline,
         map::MapPanel,
         panel::Panel,
@@ -64,8 +65,25 @@ fn AllPlaces(shown: Shown) -> impl IntoView {
     view! {
         <Headline headline="All places".to_owned() lede/>
         <MapPanel shown/>
-        <Show when=move || is_tree.get()><Parts shown parts=roots title="Regions"/></Show>
+        <Show when=move || is_tree.get()><Regions shown roots/></Show>
         <Places rows=shown.places/>
+    }
+}
+
+/// Where the way down begins.
+#[component]
+fn Regions(shown: Shown, roots: Memo<Vec<LocationResult>>) -> impl IntoView {
+    let navigation = Navigation::of_view();
+    let table = Memo::new(move |_| {
+        let rows = roots.with(|roots| {
+            shown.standings.with(|standings| places::rows(roots, shown.contest_id.get().as_ref(), standings))
+        });
+        places::table(&rows, |place| navigation.to_place(place))
+    });
+    view! {
+        <Panel id="regions" title="Regions" measure="ballots counted in all their parts">
+            <FigureTable id="regions" table caption="Regions"/>
+        </Panel>
     }
 }
 
@@ -142,7 +160,7 @@ fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
             <CandidateTable standings=there/>
         </Panel>
         <Show when=move || below.with(|parts| !parts.is_empty())>
-            <Parts shown parts=below title="Its parts"/>
+            <Parts shown parts=below/>
         </Show>
     }
 }
@@ -195,18 +213,14 @@ fn Turnout(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
 
 /// Places with the way down into them.
 #[component]
-fn Parts(
-    shown: Shown,
-    #[prop(into)] parts: Signal<Vec<LocationResult>>,
-    title: &'static str,
-) -> impl IntoView {
+fn Parts(shown: Shown, parts: Memo<Vec<LocationResult>>) -> impl IntoView {
     let rows = Memo::new(move |_| {
         parts.with(|parts| {
             shown.standings.with(|standings| places::rows(parts, shown.contest_id.get().as_ref(), standings))
         })
     });
     view! {
-        <Panel id="parts" title measure="ballots counted">
+        <Panel id="parts" title="Its parts" measure="ballots counted">
             <PlaceTable rows/>
         </Panel>
     }

@@ -45,8 +45,8 @@ pub fn QualityPage(
         <Headline headline="Quality of the count".to_owned() lede=says/>
         <Facts facts/>
         <Reasons shown/>
-        <OverTime/>
         <Partitions shown/>
+        <OverTime/>
     }
 }
 

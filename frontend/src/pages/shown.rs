@@ -13,6 +13,7 @@ use crate::{
     app::Context,
     board,
     navigation::Navigation,
+    news,
     places::{self, PlaceRow},
     standings::{self, CHART_CANDIDATES_MAX, Standing},
     table::Stamp,
@@ -45,9 +46,19 @@ impl Shown {
     /// Shows results, in the contest that the address asks for.
     #[must_use]
     pub fn new(results: Signal<Option<Arc<Results>>>) -> Self {
-        let board = Context::of_view().feed.board;
         let address = Navigation::of_view().address;
         let chosen = Memo::new(move |_| address.with(|address| address.contest.clone()));
+        Self::choosing(results, chosen.into())
+    }
+
+    /// Shows another contest of the same results.
+    #[must_use]
+    pub fn of_contest(self, contest: ContestId) -> Self {
+        Self::choosing(self.results, Signal::stored(Some(contest)))
+    }
+
+    fn choosing(results: Signal<Option<Arc<Results>>>, chosen: Signal<Option<ContestId>>) -> Self {
+        let board = Context::of_view().feed.board;
         let contest = Memo::new(move |_| {
             results.with(|results| board::contest(results.as_deref()?, chosen.get().as_ref()).cloned())
         });
@@ -67,13 +78,26 @@ impl Shown {
             }),
             places: Memo::new(move |_| {
                 results.with(|results| {
-                    let locations = results.as_ref().map_or(&[][..], |results| &results.locations);
-                    standings.with(|standings| places::rows(locations, contest_id.get().as_ref(), standings))
+                    let locations =
+                        results.as_ref().map(|results| places::counted(results)).unwrap_or_default();
+                    standings.with(|standings| places::rows(&locations, contest_id.get().as_ref(), standings))
                 })
             }),
             blank: Memo::new(move |_| contest.with(|contest| blank(contest.as_ref()))),
             stamp: Memo::new(move |_| results.with(|results| results.as_deref().map(Stamp::of))).into(),
         }
+    }
+
+    /// What was counted, and what is outstanding.
+    #[must_use]
+    pub fn lede(self, offset_minutes: i32) -> String {
+        self.results.with(|results| {
+            self.contest.with(|contest| {
+                self.election.with(|election| {
+                    news::lede(results.as_deref(), contest.as_ref(), election.as_deref(), offset_minutes)
+                })
+            })
+        })
     }
 
     /// Something of the results and the contest; the default before there are any.
