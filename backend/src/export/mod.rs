@@ -131,7 +131,7 @@ locations = [
         let as_of: Timestamp = as_of.parse().unwrap();
         let results = merge(&election, [&tally].into_iter(), 7, as_of);
         let results = disclose(&election, results);
-        (election, results)
+        (election, results.into_inner())
     }
 }
 

@@ -39,7 +39,8 @@ async fn export(
 ) -> Result<Response, Problem> {
     let version = app.version(asked.version).await?;
     let selection = asked.selection();
-    let part = (!selection.is_all()).then(|| selection.of(version.results())).transpose()?;
+    let part = || version.results().part(&selection, |results, wanted| wanted.of(results));
+    let part = (!selection.is_all()).then(part).transpose()?;
     let results = part.as_ref().unwrap_or_else(|| version.results());
     let body = format.write(version.election(), results);
     let tag = Tag::of(results.version, &body);

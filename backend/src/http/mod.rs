@@ -195,3 +195,6 @@ async fn ready(State(app): State<App>) -> Response {
         (Some(_), FeedState::Live | FeedState::CatchingUp) => "ready\n".into_response(),
     }
 }
+
+#[cfg(test)]
+mod disclosure_tests;

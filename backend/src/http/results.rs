@@ -18,7 +18,10 @@ use super::{
     problem::{Code, Problem},
     query::{Asked, Selection},
 };
-use crate::roles::viewer::{ArchiveError, EarlierVersion, Shown};
+use crate::roles::{
+    disclosure::Disclosed,
+    viewer::{ArchiveError, EarlierVersion, Shown},
+};
 
 /// So many seconds later an earlier version may have been read for whoever asked before.
 const RETRY_AFTER_S: u32 = 2;
@@ -43,7 +46,7 @@ pub(super) enum Version {
 }
 
 impl Version {
-    pub(super) fn results(&self) -> &Results {
+    pub(super) fn results(&self) -> &Disclosed<Results> {
         match self {
             Self::Newest(shown) => shown.results.as_ref().expect("a version that was found has results"),
             Self::Earlier(earlier) => &earlier.results,
@@ -101,7 +104,11 @@ pub(super) async fn results(
     let number = version.results().version;
     let selection = asked.selection();
     let is_whole = selection.is_all();
-    let body = if is_whole { version.body() } else { encode(&selection.of(version.results())?) };
+    let body = if is_whole {
+        version.body()
+    } else {
+        encode(&version.results().part(&selection, |results, wanted| wanted.of(results))?)
+    };
     let tag = match &version {
         Version::Newest(_) if is_whole => Tag::newest(number),
         Version::Newest(_) | Version::Earlier(_) => Tag::of(number, &body),
@@ -109,7 +116,7 @@ pub(super) async fn results(
     Ok(answer(&headers, tag, version.lasts(), "application/json", body))
 }
 
-fn encode(results: &Results) -> Bytes {
+fn encode(results: &Disclosed<Results>) -> Bytes {
     serde_json::to_vec(results).expect("results have only text keys").into()
 }
 

@@ -9,7 +9,6 @@ use tallyboard_shared::{
     election::Election,
     message::{FeedState, Status},
     results::Results,
-    update::Update,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::PollSender;
@@ -17,7 +16,10 @@ use tokio_util::sync::PollSender;
 use super::*;
 use crate::{
     election,
-    roles::viewer::{Shown, Step},
+    roles::{
+        disclosure::{Disclosed, disclose},
+        viewer::{Shown, Step},
+    },
     tally::merge,
 };
 
@@ -91,7 +93,7 @@ impl Server {
     }
 
     fn step(&self, version: u64) {
-        let update = Update::between(&results(version - 1), &results(version)).unwrap();
+        let update = results(version - 1).step_to(&results(version)).unwrap();
         self.feed.show(shown(version), Frame::Step(Arc::new(Step::new(update))));
     }
 
@@ -166,9 +168,9 @@ fn election() -> Election {
     election::demo()
 }
 
-fn results(version: u64) -> Results {
+fn results(version: u64) -> Disclosed<Results> {
     let as_of = Timestamp::from_second(version.cast_signed()).unwrap();
-    merge(&election(), std::iter::empty(), version, as_of)
+    disclose(&election(), merge(&election(), std::iter::empty(), version, as_of))
 }
 
 fn shown(version: u64) -> Shown {

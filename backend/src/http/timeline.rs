@@ -31,7 +31,9 @@ pub(super) async fn timeline(
     let (tag, body) = match asked.contest {
         None => (Tag::newest(version), body),
         Some(contest) => {
-            let part = timeline_of(timeline, results, &contest)?;
+            let of = (results, contest.as_str());
+            let part =
+                timeline.part(&of, |timeline, (results, contest)| timeline_of(timeline, results, contest))?;
             let body: axum::body::Bytes =
                 serde_json::to_vec(&part).expect("a timeline has only text keys").into();
             (Tag::of(version, &body), body)

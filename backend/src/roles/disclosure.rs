@@ -5,22 +5,71 @@
 //! Turnout is always shown. Neither may be read off what is shown beside it: what a region, or the groups of a
 //! breakdown, leave to be subtracted reaches the threshold too.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use hashbrown::{HashMap, HashSet};
+use serde::Serialize;
 use tallyboard_shared::{
     election::{Election, Embargo},
     ids::{ContestId, LocationId},
     results::{CountStatus, GroupResult, LocationResult, Results},
     timeline::Timeline,
+    update::Update,
 };
+
+/// What anyone may see. Only this module makes it of what was published, and only this is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Disclosed<T>(T);
+
+impl<T> Disclosed<T> {
+    /// What follows from this alone: a function, unlike a closure, brings nothing along.
+    #[must_use]
+    pub fn map<U>(&self, derive: fn(&T) -> U) -> Disclosed<U> {
+        Disclosed(derive(&self.0))
+    }
+
+    /// The part that somebody asks for.
+    ///
+    /// # Errors
+    /// Those of `select`, where there is no such part.
+    pub fn part<A: ?Sized, U, E>(
+        &self,
+        asked: &A,
+        select: fn(&T, &A) -> Result<U, E>,
+    ) -> Result<Disclosed<U>, E> {
+        select(&self.0, asked).map(Disclosed)
+    }
+
+    /// The value, to be put into what is sent.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl Disclosed<Results> {
+    /// The step to a later version; see [`Update::between`].
+    #[must_use]
+    pub fn step_to(&self, next: &Self) -> Option<Disclosed<Update>> {
+        Update::between(&self.0, &next.0).map(Disclosed)
+    }
+}
+
+impl<T> Deref for Disclosed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 /// The results as anyone may see them.
 #[must_use]
-pub fn disclose(election: &Election, results: Results) -> Results {
+pub fn disclose(election: &Election, results: Results) -> Disclosed<Results> {
     let embargoed = is_embargoed(election, results.status);
     let extent = if embargoed { Extent::Turnout } else { Extent::Splits(election.disclosure_threshold) };
-    withhold(election, results, extent)
+    Disclosed(withhold(election, results, extent))
 }
 
 /// What holds now for whoever asks for an earlier version: the newest definition and where its count stands.
@@ -55,7 +104,7 @@ impl Rules {
 /// version are shown, but not its splits by place and group: nobody could see them grow, and read one after the other
 /// they would tell vote by vote what a place that was watched has voted.
 #[must_use]
-pub fn disclose_earlier(election: &Election, results: Results, now: &Rules) -> Results {
+pub fn disclose_earlier(election: &Election, results: Results, now: &Rules) -> Disclosed<Results> {
     let was_open = results.status != CountStatus::Closed;
     let held_back =
         was_open && (election.embargo == Embargo::UntilClose || now.embargo == Embargo::UntilClose);
@@ -67,7 +116,7 @@ pub fn disclose_earlier(election: &Election, results: Results, now: &Rules) -> R
     } else {
         Extent::Splits(election.disclosure_threshold.max(now.threshold))
     };
-    withhold(election, results, extent)
+    Disclosed(withhold(election, results, extent))
 }
 
 /// How much is shown.
@@ -193,7 +242,7 @@ pub fn disclose_timeline(
     election: &Election,
     status: CountStatus,
     timeline: &Arc<Timeline>,
-) -> Arc<Timeline> {
+) -> Disclosed<Arc<Timeline>> {
     let mut timeline = Arc::clone(timeline);
     if is_embargoed(election, status) {
         let windows = &mut Arc::make_mut(&mut timeline).windows;
@@ -201,7 +250,7 @@ pub fn disclose_timeline(
             contest.candidates = None;
         }
     }
-    timeline
+    Disclosed(timeline)
 }
 
 #[cfg(test)]

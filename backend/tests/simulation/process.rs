@@ -12,6 +12,7 @@ use tallyboard::{
     roles::{
         Clock, Pace, Shell,
         counter::{self, CounterSettings},
+        disclosure::Disclosed,
         publisher::{PublisherSettings, PublisherShell},
         viewer::{Feed, Follower, Frame, Protocol, PulseTaker, Shown, Subscription, ViewerSettings},
     },
@@ -172,7 +173,7 @@ impl Process {
 
 impl Watching {
     fn new(feed: Arc<Feed>) -> Self {
-        let page = Page { subscription: feed.subscribe(), results: feed.shown().results.clone() };
+        let page = Page { subscription: feed.subscribe(), results: shown_results(&feed.shown()) };
         Self { feed, shown: BTreeMap::new(), page }
     }
 
@@ -188,7 +189,7 @@ impl Watching {
 
     /// What the page and the viewer disagree about.
     pub(crate) fn page_differs(&self) -> bool {
-        self.page.results != self.feed.shown().results
+        self.page.results != shown_results(&self.feed.shown())
     }
 }
 
@@ -224,8 +225,12 @@ impl Page {
     }
 
     fn start_over(&mut self) {
-        self.results.clone_from(&self.subscription.shown.borrow().results);
+        self.results = shown_results(&self.subscription.shown.borrow());
     }
+}
+
+fn shown_results(shown: &Shown) -> Option<Results> {
+    shown.results.clone().map(Disclosed::into_inner)
 }
 
 /// The beginning of time, for what was never published.

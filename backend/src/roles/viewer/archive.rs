@@ -21,7 +21,7 @@ use super::Feed;
 use crate::{
     journal::{Journal, JournalError},
     roles::{
-        disclosure::{Rules, disclose_earlier},
+        disclosure::{Disclosed, Rules, disclose_earlier},
         earlier::{Glimpse, Landmarks, earlier_publication, glimpse},
     },
 };
@@ -57,8 +57,8 @@ pub struct Archive {
 pub struct EarlierVersion {
     /// What was counted.
     pub election: Arc<Election>,
-    /// The results, disclosed.
-    pub results: Results,
+    /// The results.
+    pub results: Disclosed<Results>,
     /// Whether nothing more, and nothing less, can be shown of it later.
     pub is_settled: bool,
     rules: Rules,
@@ -284,6 +284,7 @@ mod tests {
         let results = merge(&election, std::iter::empty(), 1, Timestamp::UNIX_EPOCH);
         let rules = Rules::new(&election, CountStatus::Counting);
         let body = OnceLock::new();
+        let results = crate::roles::disclosure::disclose(&election, results);
         Arc::new(EarlierVersion { election: Arc::new(election), results, is_settled: true, rules, body })
     }
 

@@ -14,6 +14,7 @@ use tallyboard_shared::{
 use tokio::sync::{broadcast, watch};
 
 use super::recent::Recent;
+use crate::roles::disclosure::Disclosed;
 
 /// So many frames wait for a slow client, some seconds at full pace; one that lags further starts over from the
 /// newest results.
@@ -83,9 +84,9 @@ pub struct Shown {
     /// What is counted.
     pub election: Arc<Election>,
     /// The results; `None` before the first publication.
-    pub results: Option<Results>,
-    history: Arc<[HistoryPoint]>,
-    timeline: Option<Arc<Timeline>>,
+    pub results: Option<Disclosed<Results>>,
+    history: Arc<[Disclosed<HistoryPoint>]>,
+    timeline: Option<Disclosed<Arc<Timeline>>>,
     welcome: [OnceLock<Bytes>; 2],
     body: OnceLock<Bytes>,
     timeline_body: OnceLock<Bytes>,
@@ -117,7 +118,8 @@ pub struct Step {
 impl Step {
     /// The step of an update, encoded.
     #[must_use]
-    pub fn new(update: Update) -> Self {
+    pub fn new(update: Disclosed<Update>) -> Self {
+        let update = update.into_inner();
         let (previous, version, as_of) = (update.previous, update.version, update.as_of);
         Self { previous, version, as_of, message: Encoded::new(&ServerMessage::Update(Box::new(update))) }
     }
@@ -138,9 +140,9 @@ impl Shown {
     #[must_use]
     pub fn new(
         election: Arc<Election>,
-        results: Option<Results>,
-        history: Arc<[HistoryPoint]>,
-        timeline: Option<Arc<Timeline>>,
+        results: Option<Disclosed<Results>>,
+        history: Arc<[Disclosed<HistoryPoint>]>,
+        timeline: Option<Disclosed<Arc<Timeline>>>,
     ) -> Self {
         Self {
             election,
@@ -165,8 +167,8 @@ impl Shown {
             let welcome = Welcome {
                 protocol: PROTOCOL_VERSION,
                 election: (*self.election).clone(),
-                results: self.results.clone(),
-                history: self.history.to_vec(),
+                results: self.results.clone().map(Disclosed::into_inner),
+                history: self.history.iter().cloned().map(Disclosed::into_inner).collect(),
             };
             protocol.encode(&ServerMessage::Welcome(Box::new(welcome)))
         };
@@ -182,14 +184,14 @@ impl Shown {
 
     /// The timeline; `None` before one was published.
     #[must_use]
-    pub fn timeline(&self) -> Option<&Timeline> {
-        self.timeline.as_deref()
+    pub fn timeline(&self) -> Option<&Disclosed<Arc<Timeline>>> {
+        self.timeline.as_ref()
     }
 
     /// The timeline as the body of an answer; `None` before one was published.
     pub fn timeline_body(&self) -> Option<Bytes> {
-        let timeline = self.timeline.as_deref()?;
-        let encode = || Bytes::from(serde_json::to_vec(timeline).expect("a timeline has only text keys"));
+        let timeline = self.timeline.as_ref()?;
+        let encode = || Bytes::from(serde_json::to_vec(&***timeline).expect("a timeline has only text keys"));
         Some(self.timeline_body.get_or_init(encode).clone())
     }
 }
@@ -213,7 +215,7 @@ impl Feed {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             match (&frame, &shown.results) {
                 (Frame::Step(step), _) => recent.add(step),
-                (_, results) => recent.start(results.as_ref()),
+                (_, results) => recent.start(results.as_deref()),
             }
         }
         // The version before the frame: whoever subscribes in between sees the frame as known already.

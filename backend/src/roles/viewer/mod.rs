@@ -20,10 +20,12 @@ use tallyboard_shared::{
 
 pub use archive::{Archive, ArchiveError, EarlierVersion};
 pub use feed::{Encoded, Feed, Frame, Protocol, Shown, Step, Subscription};
+#[cfg(test)]
+pub(crate) use shell::show;
 pub use shell::{Follower, PulseTaker, ViewerSettings};
 
 use crate::roles::{
-    disclosure::{disclose, disclose_timeline},
+    disclosure::{Disclosed, disclose, disclose_timeline},
     publication::PublicationRecord,
 };
 
@@ -37,8 +39,8 @@ const HISTORY_STEP_MS: i64 = 1000;
 pub struct Viewer {
     /// As published; not to be shown.
     published: Option<Published>,
-    shown: Option<Results>,
-    shown_timeline: Option<Arc<Timeline>>,
+    shown: Option<Disclosed<Results>>,
+    shown_timeline: Option<Disclosed<Arc<Timeline>>>,
     history: History,
 }
 
@@ -54,9 +56,9 @@ struct Published {
 #[derive(Debug)]
 pub enum Change {
     /// Start over from these results.
-    Start(Election, Results),
+    Start(Election, Disclosed<Results>),
     /// Take this step.
-    Step(Update, Results),
+    Step(Disclosed<Update>, Disclosed<Results>),
 }
 
 impl Viewer {
@@ -99,7 +101,7 @@ impl Viewer {
     fn show(&mut self) -> Option<Change> {
         let Published { election, results, timeline } = self.published.as_ref()?;
         let shown = disclose(election, results.clone());
-        let step = self.shown.as_ref().and_then(|before| Update::between(before, &shown));
+        let step = self.shown.as_ref().and_then(|before| before.step_to(&shown));
         self.history.add(&shown);
         self.shown_timeline =
             timeline.as_ref().map(|timeline| disclose_timeline(election, shown.status, timeline));
@@ -112,13 +114,13 @@ impl Viewer {
 
     /// The timeline as it may be seen; `None` before one was published.
     #[must_use]
-    pub fn timeline(&self) -> Option<Arc<Timeline>> {
+    pub fn timeline(&self) -> Option<Disclosed<Arc<Timeline>>> {
         self.shown_timeline.clone()
     }
 
     /// How the count moved, as far as this viewer has followed it.
     #[must_use]
-    pub fn history(&self) -> Arc<[HistoryPoint]> {
+    pub fn history(&self) -> Arc<[Disclosed<HistoryPoint>]> {
         Arc::clone(&self.history.points)
     }
 }
@@ -131,7 +133,7 @@ impl Default for Viewer {
 
 /// Evenly thinned points.
 struct History {
-    points: Arc<[HistoryPoint]>,
+    points: Arc<[Disclosed<HistoryPoint>]>,
     step_ms: i64,
 }
 
@@ -142,13 +144,13 @@ impl Default for History {
 }
 
 impl History {
-    fn add(&mut self, results: &Results) {
+    fn add(&mut self, results: &Disclosed<Results>) {
         let newest = self.points.last().map(|point| point.as_of.as_millisecond());
         if newest.is_some_and(|newest| results.as_of.as_millisecond() < newest + self.step_ms) {
             return;
         }
         let mut points = self.points.to_vec();
-        points.push(HistoryPoint::of(results));
+        points.push(results.map(HistoryPoint::of));
         if points.len() > HISTORY_POINTS_MAX {
             let mut number = 0;
             points.retain(|_| {
@@ -227,7 +229,7 @@ mod tests {
         viewer.publication(snapshot(5, 0)).unwrap();
         viewer.publication(delta(5, 6)).unwrap();
         let expected = Timeline { version: 6, ..timeline(&[(0, 5), (1, 6)]) };
-        assert_eq!(viewer.timeline().as_deref(), Some(&expected));
+        assert_eq!(viewer.timeline().map(|timeline| (**timeline).clone()), Some(expected));
         let mut older = serde_json::to_value(snapshot(7, 0)).unwrap();
         older.as_object_mut().unwrap().remove("timeline");
         viewer.publication(serde_json::from_value(older).unwrap()).unwrap();

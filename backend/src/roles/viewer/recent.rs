@@ -52,16 +52,19 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{election, tally::merge};
-    use tallyboard_shared::update::Update;
+    use crate::{
+        election,
+        roles::disclosure::{Disclosed, disclose},
+        tally::merge,
+    };
 
-    fn results(version: u64) -> Results {
+    fn results(version: u64) -> Disclosed<Results> {
         let as_of = Timestamp::from_second(version.cast_signed()).unwrap();
-        merge(&election::demo(), std::iter::empty(), version, as_of)
+        disclose(&election::demo(), merge(&election::demo(), std::iter::empty(), version, as_of))
     }
 
     fn step(from: u64, to: u64) -> Arc<Step> {
-        Arc::new(Step::new(Update::between(&results(from), &results(to)).unwrap()))
+        Arc::new(Step::new(results(from).step_to(&results(to)).unwrap()))
     }
 
     fn since(recent: &Recent, version: u64) -> Option<Vec<u64>> {
@@ -109,11 +112,12 @@ mod tests {
 
     #[test]
     fn large_steps_are_bounded_by_their_bytes() {
-        let mut large = results(2);
+        let mut large = results(2).into_inner();
         large.contests[0].title = "x".repeat(BYTES_MAX / 4);
         large.contests[0].id = tallyboard_shared::ids::ContestId::new("large");
-        let from = Results { contests: Vec::new(), ..results(1) };
-        let step = Arc::new(Step::new(Update::between(&from, &large).unwrap()));
+        let from = Results { contests: Vec::new(), ..results(1).into_inner() };
+        let [from, large] = [from, large].map(|results| disclose(&election::demo(), results));
+        let step = Arc::new(Step::new(from.step_to(&large).unwrap()));
         let mut recent = Recent::default();
         recent.start(Some(&from));
         (0..5).for_each(|_| recent.add(&step));

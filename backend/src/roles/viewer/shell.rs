@@ -137,7 +137,8 @@ fn open(journal: &dyn Journal, topic: &str, reach: u64) -> Result<Reading, Journ
     Ok(Reading { reader, is_part: start > bounds.start })
 }
 
-fn show(feed: &Feed, viewer: &Viewer, change: Change) {
+/// Shows a change to everyone who is connected.
+pub(crate) fn show(feed: &Feed, viewer: &Viewer, change: Change) {
     let (frame, election, results) = match change {
         Change::Start(election, results) => (Frame::Start, Arc::new(election), results),
         Change::Step(update, results) => {
@@ -185,7 +186,7 @@ impl Shell for PulseTaker {
             .map(|bounds| bounds.into_iter().map(|(partition, bounds)| (partition, bounds.end)).collect());
         let shown = self.feed.shown();
         let now = Since { elapsed_ms: self.clock.elapsed_ms(), time: self.clock.now() };
-        self.feed.report(self.pulse.beat(now, shown.results.as_ref(), ends.as_ref()));
+        self.feed.report(self.pulse.beat(now, shown.results.as_deref(), ends.as_ref()));
         Ok(Pace::Go)
     }
 }
