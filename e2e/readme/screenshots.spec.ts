@@ -29,6 +29,13 @@ test("pictures of every screen", async ({ dashboard, serve }) => {
   await page.goto(`${server.url}/contest`);
   await expect(page.locator("#chart-race canvas").first()).toBeVisible();
   await picture(page, "phone-contest");
+  await page.evaluate(() => localStorage.setItem("tallyboard.language", "ar"));
+  await page.goto(server.url);
+  await dashboard.expectCounting();
+  await picture(page, "phone-arabic");
+  await page.setViewportSize({ width: 1440, height: 1152 });
+  await picture(page, "arabic");
+  await page.evaluate(() => localStorage.removeItem("tallyboard.language"));
   await page.setViewportSize({ width: 1920, height: 1080 });
   for (const scene of ["votes", "map", "race"]) {
     await page.goto(`${server.url}/?kiosk`);

@@ -44,7 +44,7 @@ test("a killed server is noticed, and its return too", async ({ dashboard, serve
 test("a connection that falls silent is taken for broken", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
   let silent = false;
-  await dashboard.page.routeWebSocket("**/ws", (socket) => {
+  await dashboard.page.routeWebSocket(/\/ws(\?|$)/, (socket) => {
     const upstream = socket.connectToServer();
     upstream.onMessage((message) => {
       if (!silent) socket.send(message);
@@ -61,7 +61,7 @@ test("a connection that falls silent is taken for broken", async ({ dashboard, s
 test("a server that can't be reached is named before there are figures", async ({ dashboard, serve }) => {
   const server = await serve();
   let refuse = true;
-  await dashboard.page.routeWebSocket("**/ws", (socket) => {
+  await dashboard.page.routeWebSocket(/\/ws(\?|$)/, (socket) => {
     if (refuse) void socket.close({ code: 1013 });
     else socket.connectToServer();
   });

@@ -86,18 +86,18 @@ test("the table of places sorts, searches and turns its pages", async ({ dashboa
 
   const names = await dashboard.placeNames.allTextContents();
   expect(names).toEqual([...names].sort());
-  await page.getByTestId("sort-place").click();
-  await expect(page.locator("th", { has: page.getByTestId("sort-place") })).toHaveAttribute("aria-sort", "descending");
+  await page.getByTestId("sort-name").click();
+  await expect(page.locator("th", { has: page.getByTestId("sort-name") })).toHaveAttribute("aria-sort", "descending");
   await expect(dashboard.placeNames.first()).not.toHaveText(names[0]);
 
-  await page.getByTestId("sort-ballots").click();
-  await expect(page.locator("th", { has: page.getByTestId("sort-ballots") })).toHaveAttribute("aria-sort", "descending");
+  await page.getByTestId("sort-votes").click();
+  await expect(page.locator("th", { has: page.getByTestId("sort-votes") })).toHaveAttribute("aria-sort", "descending");
   await expect(async () => {
     const votes = (await page.getByTestId("place-votes").allTextContents()).map(numberOf);
     expect(votes).toEqual([...votes].sort((one, other) => other - one));
   }).toPass();
 
-  await page.getByTestId("sort-place").click();
+  await page.getByTestId("sort-name").click();
   const next = page.getByTestId("page-next");
   if (await next.isEnabled()) {
     await next.click();

@@ -32,6 +32,16 @@ impl Screen {
     /// Every screen, in the order of the navigation.
     pub const ALL: [Self; 5] = [Self::Overview, Self::Contest, Self::Place, Self::Replay, Self::Quality];
 
+    /// One word for tests.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Place => "places",
+            Self::Contest | Self::Quality | Self::Replay => self.path(),
+        }
+    }
+
     /// The last part of the path.
     #[must_use]
     pub fn path(self) -> &'static str {
@@ -182,10 +192,16 @@ fn sort_from(code: &str) -> Option<(Column, bool)> {
 }
 
 /// `None` for the default.
+/// One word for a column.
+#[must_use]
+pub fn column_code(column: Column) -> &'static str {
+    COLUMNS.iter().find(|(_, known)| *known == column).map_or("", |(name, _)| name)
+}
+
 fn sort_code(places: &Arrangement) -> Option<String> {
     let sort = (places.column, places.descending);
     let standard = Arrangement::default();
-    let (name, _) = COLUMNS.iter().find(|(_, column)| *column == places.column)?;
+    let name = column_code(places.column);
     let sign = if places.descending { "-" } else { "" };
     (sort != (standard.column, standard.descending)).then(|| format!("{sign}{name}"))
 }

@@ -15,9 +15,11 @@ use crate::{
         spoken::Spoken,
     },
     feed::Feed,
+    intl,
     navigation::Navigation,
     pages::Page,
-    settings::{Settings, Zone},
+    settings::{self, Choice, Settings, Zone},
+    texts::{self, Language, tr},
     theme::Theme,
 };
 
@@ -34,6 +36,18 @@ pub struct Context {
     pub replayed: RwSignal<Option<Option<Arc<Results>>>>,
     /// The offset from UTC of the times that are shown.
     pub offset_minutes: Signal<i32>,
+}
+
+/// Fixes the language: the one that was chosen, else the browser's first that the page has.
+fn start_language() {
+    let language = settings::remembered_choice::<Language>()
+        .unwrap_or_else(|| Language::of_tag(&window().navigator().language().unwrap_or_default()));
+    texts::speak(intl::catalogue(language));
+    if let Some(root) = document().document_element() {
+        // Without them the page is merely read out in another voice.
+        root.set_attribute("lang", language.code()).ok();
+        root.set_attribute("dir", language.direction()).ok();
+    }
 }
 
 impl Context {
@@ -69,6 +83,7 @@ impl Context {
 /// The whole page.
 #[component]
 pub fn App() -> impl IntoView {
+    start_language();
     provide_context(Context::start());
     let path = window().location().pathname().unwrap_or_default();
     let base = folder(&path).to_owned();
@@ -103,7 +118,7 @@ fn Shell() -> impl IntoView {
         <a class="skip" href="#main" on:click=move |event| {
             event.prevent_default();
             focus_main();
-        }>"Skip to the results"</a>
+        }>{tr("Skip to the results")}</a>
         <Header/>
         <NotCurrent/>
         <Page screen kiosk/>

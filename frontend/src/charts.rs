@@ -19,6 +19,11 @@ use web_sys::ResizeObserver;
 
 use drawing::Drawing;
 
+use crate::{
+    intl,
+    texts::{catalogue, tr},
+};
+
 #[wasm_bindgen]
 extern "C" {
     /// An instance of ECharts.
@@ -50,6 +55,8 @@ extern "C" {
 struct Mounted {
     instance: Instance,
     how: JsValue,
+    /// Writes numbers in the language of the page.
+    writer: Option<js_sys::Function>,
     observer: Option<ResizeObserver>,
     _on_resize: Closure<dyn FnMut()>,
     _on_click: Closure<dyn FnMut(JsValue)>,
@@ -79,6 +86,7 @@ impl Mounted {
             instance,
             // Series are matched by id: those that stay move in place, those of another contest go.
             how: js_sys::JSON::parse(r#"{"replaceMerge":["series"]}"#).ok()?,
+            writer: intl::number_writer(catalogue().language),
             observer,
             _on_resize: on_resize,
             _on_click: on_click,
@@ -87,6 +95,9 @@ impl Mounted {
 
     fn draw(&self, drawing: &Drawing) {
         if let Ok(option) = js_sys::JSON::parse(&drawing.to_json()) {
+            if let Some(writer) = &self.writer {
+                write_numbers(&option, writer);
+            }
             self.instance.set_option(&option, &self.how);
         }
     }
@@ -98,6 +109,24 @@ impl Drop for Mounted {
             observer.disconnect();
         }
         self.instance.dispose();
+    }
+}
+
+/// Lets numbers on axes and in tooltips be written by `writer`: an option of JSON alone can't hold a function.
+fn write_numbers(option: &JsValue, writer: &js_sys::Function) {
+    let get =
+        |object: &JsValue, key: &str| js_sys::Reflect::get(object, &key.into()).unwrap_or(JsValue::UNDEFINED);
+    let set = |object: &JsValue, key: &str| {
+        if object.is_object() {
+            // A plain object takes whatever is set.
+            js_sys::Reflect::set(object, &key.into(), writer).ok();
+        }
+    };
+    set(&get(option, "tooltip"), "valueFormatter");
+    let axis = get(option, "yAxis");
+    let label = get(&axis, "axisLabel");
+    if get(&axis, "type").as_string().as_deref() == Some("value") && get(&label, "formatter").is_undefined() {
+        set(&label, "formatter");
     }
 }
 
@@ -157,7 +186,7 @@ pub fn EChart(
     view! {
         <div class="chart" id=id.clone() data-testid=id node_ref=node></div>
         <Show when=move || missing.get()>
-            <p class="note">"The chart can't be drawn here. The table has its figures."</p>
+            <p class="note">{tr("The chart can't be drawn here. The table has its figures.")}</p>
         </Show>
     }
 }

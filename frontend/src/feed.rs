@@ -13,7 +13,10 @@ use gloo_net::websocket::{Message, futures::WebSocket};
 use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
 use serde::{Deserialize, de::DeserializeOwned};
-use tallyboard_shared::message::{ClientMessage, PROTOCOL_JSON, ServerMessage};
+use tallyboard_shared::{
+    Timestamp,
+    message::{ClientMessage, PROTOCOL_JSON, ServerMessage},
+};
 
 use crate::{
     board::{Board, Step},
@@ -129,7 +132,8 @@ impl Feed {
     /// One connection, from its first message to its end.
     async fn follow(self, pace: &Pace) -> End {
         let mut welcomed = false;
-        let socket = address().and_then(|url| open(&url));
+        let known = self.live.with_value(|live| live.version().zip(live.as_of()));
+        let socket = address().and_then(|url| open(&resuming(url, known)));
         let Some(socket) = socket else {
             return End::Closed { welcomed };
         };
@@ -142,7 +146,12 @@ impl Feed {
             };
             // A message of a kind that this page doesn't know is none of its business.
             let Some(message) = read_frame(&frame) else { continue };
-            welcomed |= matches!(message, ServerMessage::Welcome(_));
+            // A server that goes on from what is known has no need to welcome.
+            welcomed |= match message {
+                ServerMessage::Welcome(_) => true,
+                ServerMessage::Update(_) | ServerMessage::Status(_) => known.is_some(),
+                ServerMessage::Goodbye(_) => false,
+            };
             let now_ms = js_sys::Date::now();
             let mut step = Step::Continue;
             let is_first = self.live.with_value(|board| board.election.is_none());
@@ -259,6 +268,14 @@ fn whole(milliseconds: f64) -> u32 {
     milliseconds.max(0.0) as u32
 }
 
+/// The address that asks for what came after the version that is known, instead of everything.
+fn resuming(url: String, known: Option<(u64, Timestamp)>) -> String {
+    match known {
+        Some((version, as_of)) => format!("{url}?resume={version}&as_of={as_of}"),
+        None => url,
+    }
+}
+
 /// Where the socket is: beside this page, encrypted where the page is.
 fn address() -> Option<String> {
     let location = web_sys::window()?.location();
@@ -299,6 +316,14 @@ mod tests {
         }
         assert_eq!(read_frame(r#"{"type":"weather"}"#), None);
         assert_eq!(read_frame("[]"), None);
+    }
+
+    #[test]
+    fn a_page_that_comes_back_asks_for_what_it_missed() {
+        let url = || "ws://host/ws".to_owned();
+        assert_eq!(resuming(url(), None), url());
+        let known = Some((7, crate::board::samples::time(0)));
+        assert_eq!(resuming(url(), known), "ws://host/ws?resume=7&as_of=2026-11-03T20:15:00Z");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 use jiff::{civil::DateTime, tz::Offset};
 use tallyboard_shared::Timestamp;
 
+use crate::{say, texts::catalogue};
+
 /// What stands where a figure isn't known.
 pub const UNKNOWN: &str = "—";
 
@@ -16,7 +18,7 @@ pub fn count(number: u64) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {
         if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
+            text.push_str(&catalogue().group);
         }
         text.push(digit);
     }
@@ -42,8 +44,8 @@ pub fn difference(number: i64) -> String {
 
 /// A count with its noun: `1 vote`, `12 votes`.
 #[must_use]
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+pub fn counted(number: u64, one: &'static str, many: &'static str) -> String {
+    catalogue().counted(number, &count(number), one, many)
 }
 
 /// A share of 0 to 1 as percent with one decimal; a dash where it is unknown. What isn't nothing isn't shown as nothing,
@@ -52,10 +54,16 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 pub fn percent(share: Option<f64>) -> String {
     match share {
         None => UNKNOWN.to_owned(),
-        Some(share) if share > 0.0 && share < 0.000_5 => "<0.1\u{202f}%".to_owned(),
-        Some(share) if (0.999_5..1.0).contains(&share) => ">99.9\u{202f}%".to_owned(),
-        Some(share) => format!("{:.1}\u{202f}%", share * 100.0),
+        Some(share) if share > 0.0 && share < 0.000_5 => format!("<{}\u{202f}%", decimal(0.1)),
+        Some(share) if (0.999_5..1.0).contains(&share) => format!(">{}\u{202f}%", decimal(99.9)),
+        Some(share) => format!("{}\u{202f}%", decimal(share * 100.0)),
     }
+}
+
+/// A number with one decimal.
+#[must_use]
+pub fn decimal(number: f64) -> String {
+    format!("{number:.1}").replace('.', &catalogue().decimal)
 }
 
 /// The time of day in the reader's zone: `20:15:02`.
@@ -68,23 +76,15 @@ pub fn clock(time: Timestamp, offset_minutes: i32) -> String {
 /// Day and time in the reader's zone: `3 November 2026, 20:00`.
 #[must_use]
 pub fn day_and_time(time: Timestamp, offset_minutes: i32) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
     let local = local(time, offset_minutes);
     let month = usize::from(local.month().unsigned_abs()).saturating_sub(1);
-    format!("{} {} {}, {:02}:{:02}", local.day(), MONTHS[month], local.year(), local.hour(), local.minute())
+    say!(
+        "{day} {month} {year}, {time}",
+        day = local.day(),
+        month = catalogue().months.get(month).map_or(UNKNOWN, String::as_str),
+        year = local.year(),
+        time = format!("{:02}:{:02}", local.hour(), local.minute())
+    )
 }
 
 fn local(time: Timestamp, offset_minutes: i32) -> DateTime {
@@ -96,7 +96,8 @@ fn local(time: Timestamp, offset_minutes: i32) -> DateTime {
 #[must_use]
 pub fn replayed(version: u64, as_of: Timestamp, offset_minutes: i32) -> String {
     let seconds = local(as_of, offset_minutes).second();
-    format!("Version {} of {}:{seconds:02}", count(version), day_and_time(as_of, offset_minutes))
+    let time = format!("{}:{seconds:02}", day_and_time(as_of, offset_minutes));
+    say!("Version {version} of {time}", version = count(version), time = time)
 }
 
 /// The name of an offset from UTC: `UTC+5:30`.
@@ -114,7 +115,7 @@ pub fn zone(offset_minutes: i32) -> String {
 /// How long ago something was, from milliseconds: `0.4 s ago`, `12 s ago`, `3 min ago`.
 #[must_use]
 pub fn age(milliseconds: f64) -> String {
-    format!("{} ago", seconds(milliseconds / 1_000.0))
+    say!("{span} ago", span = seconds(milliseconds / 1_000.0))
 }
 
 /// A span of time, from milliseconds: `0.4 s`, `12 s`, `3 min`.
@@ -127,13 +128,13 @@ pub fn span(milliseconds: i64) -> String {
 fn seconds(seconds: f64) -> String {
     let seconds = seconds.max(0.0);
     if seconds < 9.95 {
-        format!("{seconds:.1} s")
+        say!("{number} s", number = decimal(seconds))
     } else if seconds < 99.5 {
-        format!("{seconds:.0} s")
+        say!("{number} s", number = format!("{seconds:.0}"))
     } else if seconds < 5_400.0 {
-        format!("{:.0} min", seconds / 60.0)
+        say!("{number} min", number = format!("{:.0}", seconds / 60.0))
     } else {
-        format!("{:.0} h", seconds / 3_600.0)
+        say!("{number} h", number = format!("{:.0}", seconds / 3_600.0))
     }
 }
 

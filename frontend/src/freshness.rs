@@ -5,7 +5,7 @@
 
 use tallyboard_shared::{Timestamp, message::FeedState};
 
-use crate::{board::Board, format};
+use crate::{board::Board, format, say, texts::tr};
 
 /// How long the server may have newer results than the page before the page calls itself behind.
 const BEHIND_GRACE_MS: f64 = 3_000.0;
@@ -121,6 +121,12 @@ impl Freshness {
         matches!(self, Self::Live | Self::CatchingUp { .. })
     }
 
+    /// Whether the figures lose their color: not where the reader asked for the past, which is no fault.
+    #[must_use]
+    pub fn fades(self) -> bool {
+        !self.is_current() && self != Self::Replayed
+    }
+
     /// One word for style sheets and tests.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -143,25 +149,29 @@ impl Freshness {
     pub fn label(self, offset_minutes: i32) -> String {
         let clock = |time| format::clock(time, offset_minutes);
         match self {
-            Self::Connecting => "Connecting".to_owned(),
-            Self::Unreachable { retry_in_s } => format!("Not connected · {}", retrying(retry_in_s)),
-            Self::Live => "Live".to_owned(),
+            Self::Connecting => tr("Connecting").to_owned(),
+            Self::Unreachable { retry_in_s } => say!("Not connected · {retry}", retry = retrying(retry_in_s)),
+            Self::Live => tr("Live").to_owned(),
             Self::CatchingUp { lag: Some(lag) } => {
-                format!("Catching up · {} to count", format::counted(lag, "vote", "votes"))
+                say!("Catching up · {votes} to count", votes = format::counted(lag, "vote", "votes"))
             }
-            Self::CatchingUp { lag: None } => "Catching up".to_owned(),
-            Self::Stale { since } | Self::Behind { since } => {
-                since.map_or_else(|| "Stale".to_owned(), |since| format!("Stale since {}", clock(since)))
-            }
+            Self::CatchingUp { lag: None } => tr("Catching up").to_owned(),
+            Self::Stale { since } | Self::Behind { since } => since.map_or_else(
+                || tr("Stale").to_owned(),
+                |since| say!("Stale since {time}", time = clock(since)),
+            ),
             Self::Lost { since, retry_in_s } => match since {
-                Some(since) => format!("Stale since {} · {}", clock(since), retrying(retry_in_s)),
-                None => format!("Stale · {}", retrying(retry_in_s)),
+                Some(since) => {
+                    say!("Stale since {time} · {retry}", time = clock(since), retry = retrying(retry_in_s))
+                }
+                None => say!("Stale · {retry}", retry = retrying(retry_in_s)),
             },
-            Self::Incompatible => "Reload needed".to_owned(),
-            Self::Held { since } => {
-                since.map_or_else(|| "Paused".to_owned(), |since| format!("Paused since {}", clock(since)))
-            }
-            Self::Replayed => "Replay".to_owned(),
+            Self::Incompatible => tr("Reload needed").to_owned(),
+            Self::Held { since } => since.map_or_else(
+                || tr("Paused").to_owned(),
+                |since| say!("Paused since {time}", time = clock(since)),
+            ),
+            Self::Replayed => tr("Replay").to_owned(),
         }
     }
 
@@ -171,27 +181,29 @@ impl Freshness {
         match self {
             Self::Live | Self::CatchingUp { .. } | Self::Connecting | Self::Unreachable { .. } => None,
             Self::Stale { .. } => {
-                Some("These figures are not current: the server can't read the votes at the moment.")
+                Some(tr("These figures are not current: the server can't read the votes at the moment."))
             }
             Self::Behind { .. } => {
-                Some("These figures are not current: newer results haven't reached this page yet.")
+                Some(tr("These figures are not current: newer results haven't reached this page yet."))
             }
-            Self::Lost { .. } => Some(
+            Self::Lost { .. } => Some(tr(
                 "These figures are not current: the connection to the server is lost. The page comes back by itself.",
-            ),
+            )),
             Self::Incompatible => {
-                Some("These figures are not current: the server was updated. Reload the page.")
+                Some(tr("These figures are not current: the server was updated. Reload the page."))
             }
-            Self::Held { .. } => Some("You have paused this page: its figures stand still until you resume."),
-            Self::Replayed => Some("Replay: these are the figures of an earlier version, not of now."),
+            Self::Held { .. } => {
+                Some(tr("You have paused this page: its figures stand still until you resume."))
+            }
+            Self::Replayed => Some(tr("Replay: these are the figures of an earlier version, not of now.")),
         }
     }
 }
 
 fn retrying(in_s: Option<u64>) -> String {
     match in_s {
-        None | Some(0) => "reconnecting now".to_owned(),
-        Some(seconds) => format!("reconnecting in {seconds} s"),
+        None | Some(0) => tr("reconnecting now").to_owned(),
+        Some(seconds) => say!("reconnecting in {seconds} s", seconds = seconds),
     }
 }
 
@@ -279,6 +291,7 @@ mod tests {
         let live = Freshness::Live.when_held(None);
         assert_eq!(live, Freshness::Live);
         assert!(!Freshness::Replayed.is_current() && Freshness::Replayed.warning().is_some());
+        assert!(!Freshness::Replayed.fades() && held(&board).fades());
     }
 
     #[test]

@@ -7,19 +7,19 @@ use tallyboard_shared::{
     results::{CandidateResult, ContestResult, CountStatus, Results},
 };
 
-use crate::{format, standings};
+use crate::{format, say, standings, texts::tr};
 
 /// The first line: one sentence.
 #[must_use]
 pub fn headline(contest: Option<&ContestResult>) -> String {
     let Some(contest) = contest.filter(|contest| contest.votes > 0) else {
-        return "No votes yet".to_owned();
+        return tr("No votes yet").to_owned();
     };
     if standings::is_withheld(contest) {
-        return "Results are withheld until the polls close".to_owned();
+        return tr("Results are withheld until the polls close").to_owned();
     }
     let Some(leader) = &contest.leader else {
-        return "No votes yet".to_owned();
+        return tr("No votes yet").to_owned();
     };
     if leader.margin == 0 {
         return tie(contest);
@@ -31,9 +31,9 @@ pub fn headline(contest: Option<&ContestResult>) -> String {
         .map_or(leader.candidate_id.as_str(), |candidate| candidate.name.as_str());
     let margin = format::counted(leader.margin, "vote", "votes");
     if leader.decided == Some(true) {
-        format!("{name} can no longer be caught, {margin} ahead")
+        say!("{name} can no longer be caught, {margin} ahead", name = name, margin = margin)
     } else {
-        format!("{name} leads by {margin}")
+        say!("{name} leads by {margin}", name = name, margin = margin)
     }
 }
 
@@ -43,8 +43,10 @@ fn tie(contest: &ContestResult) -> String {
         contest.candidates.iter().filter(|candidate| candidate.votes == most).collect();
     let votes = format::counted(most.unwrap_or(0), "vote", "votes");
     match first.as_slice() {
-        [one, other] => format!("{} and {} are tied at {votes}", one.name, other.name),
-        _ => format!("{} candidates are tied at {votes}", first.len()),
+        [one, other] => {
+            say!("{one} and {other} are tied at {votes}", one = one.name, other = other.name, votes = votes)
+        }
+        _ => say!("{number} candidates are tied at {votes}", number = first.len(), votes = votes),
     }
 }
 
@@ -62,32 +64,39 @@ pub fn lede(
     if contest.votes == 0 {
         return before_the_first_vote(Some(results.status), election, offset_minutes);
     }
-    let mut text = format!("{} counted", format::counted(contest.votes, "vote", "votes"));
+    let mut sentences = Vec::new();
     // Without a definition nobody gave the contest a name.
     if election.is_none_or(|election| election.defined) {
-        text.insert_str(0, &format!("{}. ", contest.title.trim_end_matches(['.', '?', '!'])));
+        sentences.push(format!("{}.", contest.title.trim_end_matches(['.', '?', '!'])));
     }
+    let votes = format::counted(contest.votes, "vote", "votes");
     match contest.registered_voters {
         Some(registered) => {
             let outstanding = registered.saturating_sub(contest.votes);
-            let share = ratio(contest.votes, registered);
-            text.push_str(&format!(", {} turnout so far. ", format::percent(share)));
-            text.push_str(&outlook(contest, outstanding));
+            let turnout = format::percent(ratio(contest.votes, registered));
+            sentences.push(say!(
+                "{votes} counted, {turnout} turnout so far.",
+                votes = votes,
+                turnout = turnout
+            ));
+            sentences.push(outlook(contest, outstanding));
         }
-        None => text.push_str(". The size of the electorate is unknown."),
+        None => {
+            sentences.push(say!("{votes} counted. The size of the electorate is unknown.", votes = votes));
+        }
     }
     if results.status == CountStatus::Closed {
-        text.push_str(" The polls are closed.");
+        sentences.push(tr("The polls are closed.").to_owned());
     }
-    text
+    sentences.join(" ")
 }
 
 fn outlook(contest: &ContestResult, outstanding: u64) -> String {
     let voters = format::counted(outstanding, "registered voter has", "registered voters have");
     match contest.leader.as_ref().and_then(|leader| leader.decided) {
-        Some(true) => format!("{voters} not voted: fewer than the margin."),
-        Some(false) => format!("Not decided: {voters} not voted."),
-        None => format!("{voters} not voted."),
+        Some(true) => say!("{voters} not voted: fewer than the margin.", voters = voters),
+        Some(false) => say!("Not decided: {voters} not voted.", voters = voters),
+        None => say!("{voters} not voted.", voters = voters),
     }
 }
 
@@ -101,12 +110,12 @@ fn before_the_first_vote(
     let closes_at = election.and_then(|election| election.closes_at);
     match (status, opens_at, closes_at) {
         (Some(CountStatus::BeforeOpen), Some(opens_at), _) => {
-            format!("The polls open on {}.", time(opens_at))
+            say!("The polls open on {time}.", time = time(opens_at))
         }
         (Some(CountStatus::Closed), _, Some(closes_at)) => {
-            format!("The polls closed on {}.", time(closes_at))
+            say!("The polls closed on {time}.", time = time(closes_at))
         }
-        _ => "The figures appear here as soon as the first vote is counted.".to_owned(),
+        _ => tr("The figures appear here as soon as the first vote is counted.").to_owned(),
     }
 }
 

@@ -45,7 +45,7 @@ pub fn Page(
         Screen::Quality => view! { <QualityPage shown/> }.into_any(),
     };
     view! {
-        <main id="main" tabindex="-1" class:outdated=move || welcomed.get() && !freshness.get().is_current()>
+        <main id="main" tabindex="-1" class:outdated=move || welcomed.get() && freshness.get().fades()>
             <Show when=move || welcomed.get() fallback=Waiting>{page}</Show>
         </main>
     }

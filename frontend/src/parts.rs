@@ -9,9 +9,10 @@ use tallyboard_shared::{
 };
 
 use crate::{
-    format,
+    format, say,
     standings::{PALETTE_LEN, Standing, Tone},
     table::{Cell, Row, Table},
+    texts::tr,
 };
 
 /// One part.
@@ -83,7 +84,7 @@ pub fn table(first: &'static str, parts: &[Part]) -> Table {
     };
     Table {
         first,
-        columns: vec!["Votes".to_owned(), "Share".to_owned()],
+        columns: [tr("Votes"), tr("Share")].map(str::to_owned).to_vec(),
         rows: parts.iter().map(row).collect(),
     }
 }
@@ -93,7 +94,7 @@ pub fn table(first: &'static str, parts: &[Part]) -> Table {
 pub fn says(parts: &[Part]) -> String {
     let known: u64 = parts.iter().filter_map(|part| part.votes).sum();
     if known == 0 {
-        return "No votes yet.".to_owned();
+        return tr("No votes yet.").to_owned();
     }
     let mut largest: Vec<_> = parts.iter().filter(|part| part.votes > Some(0)).collect();
     largest.sort_by_key(|part| std::cmp::Reverse(part.votes));
@@ -101,8 +102,10 @@ pub fn says(parts: &[Part]) -> String {
         largest.iter().take(3).map(|part| format!("{} {}", part.name, format::percent(part.share))).collect();
     let of = format::counted(known, "vote", "votes");
     match largest.len() {
-        len if len > 3 => format!("Of {of}: {}; {} more.", list.join(", "), len - 3),
-        _ => format!("Of {of}: {}.", list.join(", ")),
+        len if len > 3 => {
+            say!("Of {votes}: {list}; {number} more.", votes = of, list = list.join(", "), number = len - 3)
+        }
+        _ => say!("Of {votes}: {list}.", votes = of, list = list.join(", ")),
     }
 }
 
@@ -148,17 +151,17 @@ pub fn by_group(
 /// A group of voters for people.
 fn group_name(code: &str) -> &str {
     match code {
-        "female" => "Women",
-        "male" => "Men",
-        "other" => "Other",
-        "unknown" => "Not said",
-        "under_18" => "Under 18",
+        "female" => tr("Women"),
+        "male" => tr("Men"),
+        "other" => tr("Other"),
+        "unknown" => tr("Not said"),
+        "under_18" => tr("Under 18"),
         "18_24" => "18–24",
         "25_34" => "25–34",
         "35_44" => "35–44",
         "45_54" => "45–54",
         "55_64" => "55–64",
-        "65_plus" => "65 and over",
+        "65_plus" => tr("65 and over"),
         other => other,
     }
 }
@@ -181,8 +184,8 @@ pub fn group_table(results: &Results, contest: &ContestId, by: Breakdown, standi
     };
     let names = standings.iter().map(|standing| standing.name.clone());
     Table {
-        first: "Group",
-        columns: std::iter::once("Votes".to_owned()).chain(names).collect(),
+        first: tr("Group"),
+        columns: std::iter::once(tr("Votes").to_owned()).chain(names).collect(),
         rows: groups.map(row).collect(),
     }
 }
@@ -238,16 +241,19 @@ fn shares(votes: Option<&BTreeMap<CandidateId, u64>>, sum: u64, standings: &[Sta
 pub fn splits_say(splits: &[Split]) -> String {
     let withheld = splits.iter().filter(|split| split.votes.is_none()).count();
     let Some(first) = splits.first().filter(|split| split.votes > Some(0)) else {
-        return "No votes yet.".to_owned();
+        return tr("No votes yet.").to_owned();
     };
-    let most = format!(
-        "Most votes are from {}: {}.",
-        first.name,
-        format::counted(first.votes.unwrap_or(0), "vote", "votes")
+    let most = say!(
+        "Most votes are from {place}: {votes}.",
+        place = first.name,
+        votes = format::counted(first.votes.unwrap_or(0), "vote", "votes")
     );
     match withheld {
         0 => most,
-        _ => format!("{most} Withheld: {}.", format::counted(withheld as u64, "place", "places")),
+        _ => {
+            let places = format::counted(withheld as u64, "place", "places");
+            format!("{most} {}", say!("Withheld: {places}.", places = places))
+        }
     }
 }
 
@@ -263,8 +269,8 @@ pub fn split_table(splits: &[Split], standings: &[Standing], href: impl Fn(&str)
     };
     let names = standings.iter().map(|standing| standing.name.clone());
     Table {
-        first: "Place",
-        columns: std::iter::once("Votes".to_owned()).chain(names).collect(),
+        first: tr("Place"),
+        columns: std::iter::once(tr("Votes").to_owned()).chain(names).collect(),
         rows: splits.iter().map(row).collect(),
     }
 }

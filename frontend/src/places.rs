@@ -16,6 +16,7 @@ use crate::{
     format,
     standings::{Standing, Tone},
     table::{Cell, Row, Table},
+    texts::tr,
 };
 
 /// Rows on one page.
@@ -187,9 +188,9 @@ fn points(part: u64, whole: u64) -> f64 {
 pub fn lead_words(lead: &Lead) -> String {
     match lead {
         Lead::Nobody => format::UNKNOWN.to_owned(),
-        Lead::Withheld => "withheld".to_owned(),
-        Lead::Tied => "tied".to_owned(),
-        Lead::Led { name, margin_points, .. } => format!("{name} +{margin_points:.1}"),
+        Lead::Withheld => tr("withheld").to_owned(),
+        Lead::Tied => tr("tied").to_owned(),
+        Lead::Led { name, margin_points, .. } => format!("{name} +{}", format::decimal(*margin_points)),
     }
 }
 
@@ -206,8 +207,9 @@ pub fn table(rows: &[PlaceRow], href: impl Fn(&LocationId) -> String) -> Table {
             Cell::Share(row.turnout),
         ],
     };
-    let columns = ["Leads by", "Ballots", "Registered", "Turnout"].map(str::to_owned).to_vec();
-    Table { first: "Place", columns, rows: rows.iter().map(row).collect() }
+    let columns =
+        [tr("Leads by"), tr("Ballots"), tr("Registered"), tr("Turnout")].map(str::to_owned).to_vec();
+    Table { first: tr("Place"), columns, rows: rows.iter().map(row).collect() }
 }
 
 /// Searches, sorts and cuts out the page.

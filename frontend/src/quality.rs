@@ -14,8 +14,10 @@ use crate::{
     format,
     history::{Point, Series},
     parts::Part,
+    say,
     standings::{PALETTE_LEN, Tone},
     table::{Cell, Row, Table},
+    texts::tr,
 };
 
 /// What was not counted, at one version.
@@ -54,20 +56,20 @@ impl Point for QualityPoint {
 #[must_use]
 pub fn reason_name(reason: Reason) -> &'static str {
     match reason {
-        Reason::Malformed => "Unreadable",
-        Reason::MissingField => "Incomplete",
-        Reason::TooLarge => "Too large",
-        Reason::InvalidWeight => "Not one vote",
-        Reason::UnknownContest => "Unknown contest",
-        Reason::UnknownCandidate => "Unknown candidate",
-        Reason::UnknownLocation => "Unknown place",
-        Reason::NotOnBallot => "Not on the ballot",
-        Reason::DuplicateVoter => "Voted before",
-        Reason::BeforeOpen => "Before opening",
-        Reason::AfterClose => "After closing",
-        Reason::FutureTime => "From the future",
-        Reason::Late => "Too late",
-        Reason::SimulatedInLive => "Simulated",
+        Reason::Malformed => tr("Unreadable"),
+        Reason::MissingField => tr("Incomplete"),
+        Reason::TooLarge => tr("Too large"),
+        Reason::InvalidWeight => tr("Not one vote"),
+        Reason::UnknownContest => tr("Unknown contest"),
+        Reason::UnknownCandidate => tr("Unknown candidate"),
+        Reason::UnknownLocation => tr("Unknown place"),
+        Reason::NotOnBallot => tr("Not on the ballot"),
+        Reason::DuplicateVoter => tr("Voted before"),
+        Reason::BeforeOpen => tr("Before opening"),
+        Reason::AfterClose => tr("After closing"),
+        Reason::FutureTime => tr("From the future"),
+        Reason::Late => tr("Too late"),
+        Reason::SimulatedInLive => tr("Simulated"),
     }
 }
 
@@ -97,13 +99,13 @@ pub fn says(totals: &Totals) -> String {
     let rejected = totals.rejected_sum();
     let records = totals.votes + rejected;
     match (reasons(totals).first(), ratio(rejected, records)) {
-        (Some(first), share) => format!(
-            "{} not counted, {} of all that was read; most because of “{}”.",
-            format::counted(rejected, "vote was", "votes were"),
-            format::percent(share),
-            first.name
+        (Some(first), share) => say!(
+            "{votes} not counted, {share} of all that was read; most because of “{reason}”.",
+            votes = format::counted(rejected, "vote was", "votes were"),
+            share = format::percent(share),
+            reason = first.name
         ),
-        (None, _) => "Every vote that was read was counted.".to_owned(),
+        (None, _) => tr("Every vote that was read was counted.").to_owned(),
     }
 }
 
@@ -126,7 +128,7 @@ pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
         tone,
         counts: points.iter().map(|point| count(point)).collect(),
     };
-    let late = curve("late-counted", "Late, counted", Tone::Rest, &|point| point.late);
+    let late = curve("late-counted", tr("Late, counted"), Tone::Rest, &|point| point.late);
     let rejected = reasons.iter().take(LINES_MAX).map(|reason| {
         // A reason keeps its color whatever its rank.
         let tone = Tone::Palette(*reason as usize % PALETTE_LEN);
@@ -146,7 +148,7 @@ pub fn over_time_table(times_ms: &[i64], curves: &[Curve]) -> Table {
         cells: curves.iter().map(|curve| Cell::Count(curve.counts.get(time).copied())).collect(),
     };
     Table {
-        first: "Published",
+        first: tr("Published"),
         columns: curves.iter().map(|curve| curve.name.clone()).collect(),
         rows: times_ms.iter().enumerate().rev().map(row).collect(),
     }
@@ -161,7 +163,7 @@ pub fn partitions(results: &Results) -> Vec<Part> {
         .iter()
         .map(|(partition, records)| Part {
             key: String::new(),
-            name: format!("Partition {partition}"),
+            name: say!("Partition {number}", number = partition),
             label: partition.to_string(),
             tone: Tone::Ink,
             votes: Some(*records),
@@ -181,8 +183,8 @@ pub fn partition_table(parts: &[Part]) -> Table {
         href: None,
         cells: vec![Cell::Count(part.votes), Cell::Share(part.share)],
     };
-    let columns = ["Records", "Share"].map(str::to_owned).to_vec();
-    Table { first: "Partition", columns, rows: parts.iter().map(row).collect() }
+    let columns = [tr("Records"), tr("Share")].map(str::to_owned).to_vec();
+    Table { first: tr("Partition"), columns, rows: parts.iter().map(row).collect() }
 }
 
 /// Since when the page has followed the count.
@@ -190,8 +192,10 @@ pub fn partition_table(parts: &[Part]) -> Table {
 pub fn followed_since(times_ms: &[i64], offset_minutes: i32) -> String {
     let words = |time_ms: &i64| Cell::Time(*time_ms).words(offset_minutes);
     match (times_ms.first(), times_ms.last()) {
-        (Some(first), Some(last)) => format!("Followed from {} to {}.", words(first), words(last)),
-        _ => "Nothing was published yet.".to_owned(),
+        (Some(first), Some(last)) => {
+            say!("Followed from {first} to {last}.", first = words(first), last = words(last))
+        }
+        _ => tr("Nothing was published yet.").to_owned(),
     }
 }
 
@@ -201,13 +205,14 @@ pub fn partitions_say(results: &Results) -> String {
     let records = results.inputs.values().sum();
     let partitions = format::counted(results.inputs.len() as u64, "partition", "partitions");
     match (results.inputs.values().min(), results.inputs.values().max()) {
-        (Some(least), Some(most)) => format!(
-            "{} read in {partitions}: between {} and {} in each.",
-            format::counted(records, "record was", "records were"),
-            format::count(*least),
-            format::count(*most)
+        (Some(least), Some(most)) => say!(
+            "{records} read in {partitions}: between {least} and {most} in each.",
+            records = format::counted(records, "record was", "records were"),
+            partitions = partitions,
+            least = format::count(*least),
+            most = format::count(*most)
         ),
-        _ => "Nothing was read yet.".to_owned(),
+        _ => tr("Nothing was read yet.").to_owned(),
     }
 }
 
@@ -238,47 +243,53 @@ pub fn facts(results: &Results, status: Option<&Status>, offset_minutes: i32) ->
         .watermark
         .map(|watermark| results.as_of.as_millisecond().saturating_sub(watermark.as_millisecond()));
     let behind = behind.map_or_else(
-        || "no vote yet".to_owned(),
+        || tr("no vote yet").to_owned(),
         |behind| {
-            format!("{} before this version was made; votes cast earlier are late", format::span(behind))
+            say!(
+                "{span} before this version was made; votes cast earlier are late",
+                span = format::span(behind)
+            )
         },
     );
     vec![
         fact(
             "rejected",
-            "Not counted",
+            tr("Not counted"),
             format::count(rejected),
-            &format!("{} of all that was read", share(rejected)),
+            &say!("{share} of all that was read", share = share(rejected)),
         ),
         fact(
             "duplicates",
-            "Voted before",
+            tr("Voted before"),
             format::count(duplicates),
-            "a voter's first vote in a contest counts, and no other",
+            tr("a voter's first vote in a contest counts, and no other"),
         ),
         fact(
             "late",
-            "Late, counted",
+            tr("Late, counted"),
             format::count(totals.late),
-            &format!("{} of all that was read; cast before the watermark, read after it", share(totals.late)),
+            &say!(
+                "{share} of all that was read; cast before the watermark, read after it",
+                share = share(totals.late)
+            ),
         ),
         fact(
             "lag",
-            "Still to count",
+            tr("Still to count"),
             format::count_or_dash(status.and_then(|status| status.lag)),
-            "records on the topic that aren't in these figures",
+            tr("records on the topic that aren't in these figures"),
         ),
         fact(
             "watermark",
-            "Watermark",
+            tr("Watermark"),
             results.watermark.map_or_else(|| format::UNKNOWN.to_owned(), clock),
             &behind,
         ),
         fact(
             "version",
-            "Version",
+            tr("Version"),
             format::count(results.version),
-            &format!("made at {}", clock(results.as_of)),
+            &say!("made at {time}", time = clock(results.as_of)),
         ),
     ]
 }
@@ -325,7 +336,7 @@ mod tests {
             curves.iter().map(|curve| (curve.name.as_str(), curve.counts.as_slice())).collect();
         assert_eq!(
             seen,
-            [("Late, counted", &[4, 5][..]), ("Voted before", &[0, 7]), ("Unreadable", &[1, 1])]
+            [("Late, counted", &[4, 5][..]), (tr("Voted before"), &[0, 7]), ("Unreadable", &[1, 1])]
         );
         let table = over_time_table(&times_ms, &curves);
         assert_eq!(table.rows[0].cells[1], Cell::Count(Some(7)));

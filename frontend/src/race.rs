@@ -10,9 +10,10 @@ use tallyboard_shared::{
 };
 
 use crate::{
-    format,
+    format, say,
     standings::{Standing, Tone},
     table::{Cell, Row, Table},
+    texts::tr,
 };
 
 /// The sums at the end of each window, oldest first.
@@ -86,7 +87,7 @@ impl Race {
     #[must_use]
     pub fn table(&self, standings: &[Standing]) -> Table {
         let names = standings.iter().map(|standing| &standing.name);
-        let columns = names.flat_map(|name| [name.clone(), format!("{name}, share")]).collect();
+        let columns = names.flat_map(|name| [name.clone(), say!("{name}, share", name = name)]).collect();
         let row = |time: usize| Row {
             name: Cell::Time(self.times_ms[time]),
             href: None,
@@ -96,14 +97,14 @@ impl Race {
                 })
                 .collect(),
         };
-        Table { first: "Cast until", columns, rows: (0..self.times_ms.len()).rev().map(row).collect() }
+        Table { first: tr("Cast until"), columns, rows: (0..self.times_ms.len()).rev().map(row).collect() }
     }
 
     /// What the race says: who was first since when.
     #[must_use]
     pub fn says(&self, standings: &[Standing], offset_minutes: i32) -> String {
         let Some(last) = self.times_ms.len().checked_sub(1).filter(|last| self.sum(*last) > 0) else {
-            return "No votes yet.".to_owned();
+            return tr("No votes yet.").to_owned();
         };
         let first_at = |time: usize| {
             let most = self.votes.iter().map(|line| line[time]).max().unwrap_or(0);
@@ -115,13 +116,17 @@ impl Race {
                     && standings.get(*position).is_some_and(|standing| standing.tone != Tone::Rest)
             })
         };
-        let Some(leader) = first_at(last) else { return "Nobody is alone in front.".to_owned() };
+        let Some(leader) = first_at(last) else { return tr("Nobody is alone in front.").to_owned() };
         let name = &standings[leader].name;
         match (0..last).rev().find(|time| first_at(*time) != Some(leader)) {
-            None | Some(0) => format!("{name} has been in front from the first votes on."),
+            None | Some(0) => say!("{name} has been in front from the first votes on.", name = name),
             Some(before) => {
                 let since = Cell::Time(self.times_ms[before + 1]).words(offset_minutes);
-                format!("{name} has been in front since {since}, by the time at which votes were cast.")
+                say!(
+                    "{name} has been in front since {time}, by the time at which votes were cast.",
+                    name = name,
+                    time = since
+                )
             }
         }
     }
@@ -161,25 +166,37 @@ impl Duel {
     #[must_use]
     pub fn says(&self) -> String {
         let [one, other] = &self.pair;
-        let Some(lead) = self.lead else { return "Withheld until the polls close.".to_owned() };
+        let Some(lead) = self.lead else { return tr("Withheld until the polls close.").to_owned() };
         let (ahead, behind) = if lead < 0 { (other, one) } else { (one, other) };
-        let places = format!(
-            "{} has more votes than {} in {}, {} in {}.",
-            one.name,
-            other.name,
-            format::counted(self.places[0] as u64, "place", "places"),
-            other.name,
-            format::count(self.places[1] as u64)
+        let places = say!(
+            "{one} has more votes than {other} in {places}, {other} in {number}.",
+            one = one.name,
+            other = other.name,
+            places = format::counted(self.places[0] as u64, "place", "places"),
+            number = format::count(self.places[1] as u64)
         );
         if lead == 0 {
-            return format!("{} and {} have the same number of votes. {places}", one.name, other.name);
+            return format!(
+                "{} {places}",
+                say!("{one} and {other} have the same number of votes.", one = one.name, other = other.name)
+            );
         }
         let votes = format::counted(lead.unsigned_abs(), "vote", "votes");
-        let points = match (ahead.share, behind.share) {
-            (Some(ahead), Some(behind)) => format!(" ({:.1} points)", (ahead - behind) * 100.0),
-            _ => String::new(),
+        let (name, other) = (&ahead.name, &behind.name);
+        let lead = match (ahead.share, behind.share) {
+            (Some(ahead), Some(behind)) => {
+                let points = format::decimal((ahead - behind) * 100.0);
+                say!(
+                    "{name} is {votes} ({points} points) ahead of {other}.",
+                    name = name,
+                    votes = votes,
+                    points = points,
+                    other = other
+                )
+            }
+            _ => say!("{name} is {votes} ahead of {other}.", name = name, votes = votes, other = other),
         };
-        format!("{} is {votes}{points} ahead of {}. {places}", ahead.name, behind.name)
+        format!("{lead} {places}")
     }
 }
 
@@ -223,8 +240,8 @@ pub fn duel_table(race: &Race, leads: &[i64], pair: &[Standing; 2]) -> Table {
         href: None,
         cells: vec![Cell::Difference(*lead)],
     };
-    let column = format!("{} ahead of {}", pair[0].name, pair[1].name);
-    Table { first: "Cast until", columns: vec![column], rows: times.map(row).collect() }
+    let column = say!("{one} ahead of {other}", one = pair[0].name, other = pair[1].name);
+    Table { first: tr("Cast until"), columns: vec![column], rows: times.map(row).collect() }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use tallyboard_shared::{
     versions::{VersionPoint, Versions},
 };
 
+use crate::texts::tr;
+
 /// How fast it plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Speed {
@@ -49,9 +51,9 @@ impl Speed {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Slow => "1 step in 2 seconds",
-            Self::Normal => "1 step a second",
-            Self::Fast => "4 steps a second",
+            Self::Slow => tr("1 step in 2 seconds"),
+            Self::Normal => tr("1 step a second"),
+            Self::Fast => tr("4 steps a second"),
         }
     }
 
@@ -93,7 +95,7 @@ impl Replay {
                 self.versions = Some(versions);
             }
             Event::Listed(None) if self.versions.is_none() => {
-                self.trouble = Some("The versions can't be listed at the moment.");
+                self.trouble = Some(tr("The versions can't be listed at the moment."));
             }
             Event::Listed(None) => {}
             // An answer that was overtaken by another question shows nothing any more.
@@ -104,7 +106,7 @@ impl Replay {
             }
             Event::Read(_, None) => {
                 self.trouble =
-                    Some("This version can't be read at the moment. The one before is still shown.");
+                    Some(tr("This version can't be read at the moment. The one before is still shown."));
             }
         }
     }

@@ -5,6 +5,7 @@
 use leptos::prelude::*;
 
 use crate::feed::RENDER_INTERVAL_MS;
+use crate::texts::tr;
 
 /// One choice among a few.
 pub trait Choice: Copy + PartialEq + Default + 'static {
@@ -46,7 +47,7 @@ impl Choice for Zone {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Own => "Yours",
+            Self::Own => tr("Yours"),
             Self::Utc => "UTC",
         }
     }
@@ -94,10 +95,10 @@ impl Choice for Pace {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Live => "At once",
-            Self::Calm => "Every 2 seconds",
-            Self::Slow => "Every 10 seconds",
-            Self::Minute => "Every minute",
+            Self::Live => tr("At once"),
+            Self::Calm => tr("Every 2 seconds"),
+            Self::Slow => tr("Every 10 seconds"),
+            Self::Minute => tr("Every minute"),
         }
     }
 }
@@ -128,9 +129,9 @@ impl Choice for Patterns {
 
     fn name(self) -> &'static str {
         match self {
-            Self::System => "As the system",
-            Self::On => "On",
-            Self::Off => "Off",
+            Self::System => tr("As the system"),
+            Self::On => tr("On"),
+            Self::Off => tr("Off"),
         }
     }
 }
@@ -155,8 +156,14 @@ impl Settings {
 }
 
 fn signal_of<T: Choice + Send + Sync>() -> RwSignal<T> {
-    let stored = storage().and_then(|storage| storage.get_item(T::KEY).ok().flatten());
-    RwSignal::new(stored.map(|code| T::parse(&code)).unwrap_or_default())
+    RwSignal::new(remembered_choice().unwrap_or_default())
+}
+
+/// What was chosen before; `None` where nothing was.
+#[must_use]
+pub fn remembered_choice<T: Choice>() -> Option<T> {
+    let stored = storage()?.get_item(T::KEY).ok().flatten()?;
+    Some(T::parse(&stored))
 }
 
 /// Remembers a choice. Without storage it holds for as long as the page is open.

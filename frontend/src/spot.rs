@@ -13,8 +13,10 @@ use crate::{
     format,
     parts::Part,
     quality::Fact,
+    say,
     standings::{Standing, Tone},
     table::{Cell, Row, Table},
+    texts::tr,
 };
 
 /// A place that is shown, with its way up and down.
@@ -102,12 +104,12 @@ pub fn votes_of<'a>(
 /// Why there is nothing to draw of the candidates in a place; `None` where there is.
 #[must_use]
 pub fn blank(spot: Option<&Spot>, there: &[Standing]) -> Option<&'static str> {
-    let Some(spot) = spot.filter(|spot| spot.place.votes > 0) else { return Some("No votes yet.") };
+    let Some(spot) = spot.filter(|spot| spot.place.votes > 0) else { return Some(tr("No votes yet.")) };
     if !spot.place.contests.is_empty() && there.iter().any(|standing| standing.votes.is_none()) {
-        return Some("Withheld: too few ballots, or the polls are still open.");
+        return Some(tr("Withheld: too few ballots, or the polls are still open."));
     }
     let sum: u64 = there.iter().filter_map(|standing| standing.votes).sum();
-    (sum == 0).then_some("No votes in this contest.")
+    (sum == 0).then(|| tr("No votes in this contest."))
 }
 
 /// Who is first in a place.
@@ -116,10 +118,16 @@ pub fn lead_words(there: &[Standing]) -> String {
     let second = there.get(1).and_then(|standing| standing.votes).unwrap_or(0);
     match there.first().and_then(|first| Some((first, first.votes?))) {
         Some((first, votes)) if votes > second => {
-            format!("{} leads here by {}.", first.name, format::counted(votes - second, "vote", "votes"))
+            say!(
+                "{name} leads here by {votes}.",
+                name = first.name,
+                votes = format::counted(votes - second, "vote", "votes")
+            )
         }
-        Some((_, votes)) if votes > 0 => format!("Tied at {}.", format::counted(votes, "vote", "votes")),
-        _ => "No votes yet.".to_owned(),
+        Some((_, votes)) if votes > 0 => {
+            say!("Tied at {votes}.", votes = format::counted(votes, "vote", "votes"))
+        }
+        _ => tr("No votes yet.").to_owned(),
     }
 }
 
@@ -127,7 +135,7 @@ pub fn lead_words(there: &[Standing]) -> String {
 #[must_use]
 pub fn all_words(counting: usize, places: usize) -> String {
     let places = format::counted(places as u64, "place has", "places have");
-    format!("{} of {places} votes.", format::count(counting as u64))
+    say!("{number} of {places} votes.", number = format::count(counting as u64), places = places)
 }
 
 /// The figures of a place, and its part of the whole.
@@ -139,25 +147,32 @@ pub fn facts(place: &LocationResult, results: &Results) -> Vec<Fact> {
     vec![
         fact(
             "ballots",
-            "Ballots counted",
+            tr("Ballots counted"),
             format::count(place.votes),
-            format!("{} of all ballots", format::percent(ratio(place.votes, ballots))),
+            say!("{share} of all ballots", share = format::percent(ratio(place.votes, ballots))),
         ),
         fact(
             "registered",
-            "Registered voters",
+            tr("Registered voters"),
             format::count_or_dash(place.registered_voters),
             match (place.registered_voters, results.totals.registered_voters) {
-                (Some(part), Some(whole)) => format!("{} of all", format::percent(ratio(part, whole))),
-                _ => "electorate unknown".to_owned(),
+                (Some(part), Some(whole)) => {
+                    say!("{share} of all", share = format::percent(ratio(part, whole)))
+                }
+                _ => tr("electorate unknown").to_owned(),
             },
         ),
-        fact("turnout", "Turnout", format::percent(place.turnout), "ballots of registered voters".to_owned()),
+        fact(
+            "turnout",
+            tr("Turnout"),
+            format::percent(place.turnout),
+            tr("ballots of registered voters").to_owned(),
+        ),
         fact(
             "outstanding",
-            "Not voted",
+            tr("Not voted"),
             format::count_or_dash(outstanding),
-            "registered voters without a ballot counted".to_owned(),
+            tr("registered voters without a ballot counted").to_owned(),
         ),
     ]
 }
@@ -179,7 +194,7 @@ pub fn turnouts(spot: &Spot, results: &Results) -> Vec<Part> {
         Some(part(name, Tone::Ink, region.votes, region.turnout))
     });
     let ballots = results.locations.iter().map(|place| place.votes).sum();
-    let whole = part("Everywhere", Tone::Rest, ballots, results.totals.turnout);
+    let whole = part(tr("Everywhere"), Tone::Rest, ballots, results.totals.turnout);
     std::iter::once(own).chain(above).chain([whole]).collect()
 }
 
@@ -191,8 +206,8 @@ pub fn turnout_table(parts: &[Part]) -> Table {
         href: None,
         cells: vec![Cell::Count(part.votes), Cell::Share(part.share)],
     };
-    let columns = ["Ballots", "Turnout"].map(str::to_owned).to_vec();
-    Table { first: "Place", columns, rows: parts.iter().map(row).collect() }
+    let columns = [tr("Ballots"), tr("Turnout")].map(str::to_owned).to_vec();
+    Table { first: tr("Place"), columns, rows: parts.iter().map(row).collect() }
 }
 
 /// What the turnouts say: how far the place is from the whole.
@@ -201,16 +216,26 @@ pub fn turnout_says(parts: &[Part]) -> String {
     let ends = parts.first().zip(parts.last());
     let shares = ends.and_then(|(own, whole)| Some((own, own.share?, whole.share?)));
     let Some((own, own_share, whole_share)) = shares else {
-        return "The electorate is unknown.".to_owned();
+        return tr("The electorate is unknown.").to_owned();
     };
     let points = (own_share - whole_share) * 100.0;
-    let than = if points < 0.0 { "lower" } else { "higher" };
-    format!(
-        "Turnout in {} is {}, {:.1} points {than} than everywhere together.",
-        own.name,
-        format::percent(Some(own_share)),
-        points.abs()
-    )
+    let (place, turnout) = (&own.name, format::percent(Some(own_share)));
+    let distance = format::decimal(points.abs());
+    if points < 0.0 {
+        say!(
+            "Turnout in {place} is {turnout}, {points} points lower than everywhere together.",
+            place = place,
+            turnout = turnout,
+            points = distance
+        )
+    } else {
+        say!(
+            "Turnout in {place} is {turnout}, {points} points higher than everywhere together.",
+            place = place,
+            turnout = turnout,
+            points = distance
+        )
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]

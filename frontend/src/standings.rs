@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use tallyboard_shared::{ids::CandidateId, results::ContestResult};
 
 use crate::format;
+use crate::{say, texts::tr};
 
 /// How many candidates a chart shows by name before the rest is folded into one.
 pub const CHART_CANDIDATES_MAX: usize = 8;
@@ -147,8 +148,8 @@ pub fn folded(standings: &[Standing], max: usize) -> Vec<Standing> {
         [only] => shown.push(only.clone()),
         _ => shown.push(Standing {
             id: CandidateId::new(""),
-            name: format!("{} others", rest.len()),
-            short_name: "Others".to_owned(),
+            name: say!("{number} others", number = rest.len()),
+            short_name: tr("Others").to_owned(),
             party: None,
             photo_url: None,
             tone: Tone::Rest,

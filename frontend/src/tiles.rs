@@ -12,8 +12,10 @@ use tallyboard_shared::{
 use crate::{
     format,
     places::{self, Lead, PlaceRow},
+    say,
     standings::{Standing, Tone},
     table::{Cell, Row, Table},
+    texts::tr,
 };
 
 /// What the colors mean.
@@ -150,16 +152,16 @@ fn show(place: &PlaceRow, share: Option<f64>, most: f64, standings: &[Standing],
         figure: part
             .map_or_else(|| format::UNKNOWN.to_owned(), |part| format!("{:.0}\u{202f}%", part * 100.0)),
         words: part.map_or_else(
-            || format!("{what} unknown"),
+            || say!("{what} unknown", what = what),
             |part| format!("{what} {}", format::percent(Some(part))),
         ),
     };
     match paint {
         Paint::Leader => lead(&place.lead),
-        Paint::Turnout => graded(Tone::Ink, place.turnout, 1.0, "turnout"),
+        Paint::Turnout => graded(Tone::Ink, place.turnout, 1.0, tr("turnout")),
         Paint::Outstanding => {
             let outstanding = place.turnout.map(|turnout| (1.0 - turnout).max(0.0));
-            graded(Tone::Ink, outstanding, 1.0, "not voted")
+            graded(Tone::Ink, outstanding, 1.0, tr("not voted"))
         }
         Paint::Share(id) => {
             let standing = standings.iter().find(|standing| standing.id == *id);
@@ -178,14 +180,14 @@ fn lead(lead: &Lead) -> Shown {
         words: words.to_owned(),
     };
     match lead {
-        Lead::Nobody => plain(format::UNKNOWN, "no votes"),
-        Lead::Withheld => plain("…", "withheld"),
-        Lead::Tied => plain("=", "tied"),
+        Lead::Nobody => plain(format::UNKNOWN, tr("no votes")),
+        Lead::Withheld => plain("…", tr("withheld")),
+        Lead::Tied => plain("=", tr("tied")),
         Lead::Led { name, tone, margin_points } => Shown {
             tone: Some(tone.clone()),
             depth: depth(margin_points / MARGIN_FULL_POINTS),
             figure: name.chars().take(3).collect(),
-            words: format!("{name} +{margin_points:.1}"),
+            words: format!("{name} +{}", format::decimal(*margin_points)),
         },
     }
 }
@@ -202,7 +204,11 @@ pub fn table(tiles: &[Tile], href: impl Fn(&LocationId) -> String) -> Table {
         href: Some(href(&tile.id)),
         cells: vec![Cell::text(&*tile.words)],
     };
-    Table { first: "Place", columns: vec!["On the map".to_owned()], rows: tiles.iter().map(row).collect() }
+    Table {
+        first: tr("Place"),
+        columns: vec![tr("On the map").to_owned()],
+        rows: tiles.iter().map(row).collect(),
+    }
 }
 
 /// What the map says, in a sentence: in how many places who leads.
@@ -218,18 +224,17 @@ pub fn says(tiles: &[Tile], rows: &[PlaceRow]) -> String {
         }
     }
     if ahead.is_empty() {
-        return format!(
-            "{} on the map; nobody leads in any yet.",
-            format::counted(tiles.len() as u64, "place", "places")
-        );
+        let places = format::counted(tiles.len() as u64, "place", "places");
+        return say!("{places} on the map; nobody leads in any yet.", places = places);
     }
     ahead.sort_by_key(|(_, places)| std::cmp::Reverse(*places));
-    let list: Vec<_> = ahead.iter().take(5).map(|(name, places)| format!("{name} in {places}")).collect();
-    format!(
-        "Ahead of everybody else: {}, of {}.",
-        list.join(", "),
-        format::counted(rows.len() as u64, "place", "places")
-    )
+    let list: Vec<_> = ahead
+        .iter()
+        .take(5)
+        .map(|(name, places)| say!("{name} in {number}", name = name, number = places))
+        .collect();
+    let places = format::counted(rows.len() as u64, "place", "places");
+    say!("Ahead of everybody else: {list}, of {places}.", list = list.join(", "), places = places)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
 use tallyboard_shared::timeline::Timeline;
 
-use crate::{app::Context, board::Board, format};
+use crate::{app::Context, board::Board, format, say};
 
 /// How long the server is left alone between two questions; it answers unchanged timelines with a tag alone.
 const INTERVAL_MS: u32 = 4_000;
@@ -44,7 +44,7 @@ impl Track {
     #[must_use]
     pub fn warning(&self, now_ms: f64) -> Option<String> {
         let age_ms = now_ms - self.read_ms?;
-        (age_ms > STALE_MS).then(|| format!("Not current: read {}.", format::age(age_ms)))
+        (age_ms > STALE_MS).then(|| say!("Not current: read {age}.", age = format::age(age_ms)))
     }
 
     /// The version of the results that it belongs to, in words.
@@ -52,7 +52,7 @@ impl Track {
     pub fn version_words(&self) -> String {
         self.timeline
             .as_ref()
-            .map(|known| format!("version {}", format::count(known.version)))
+            .map(|known| say!("version {version}", version = format::count(known.version)))
             .unwrap_or_default()
     }
 }

@@ -11,7 +11,7 @@ use super::{
     drawing::{CHART_HEIGHT, Drawing, axis, beyond, grid, legend, time_axis, zoom},
     scale::{Scale, label_shifts},
 };
-use crate::{palette::Palette, race::Race, standings::Standing, standings::Tone};
+use crate::{palette::Palette, race::Race, say, standings::Standing, standings::Tone};
 
 /// One series.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +157,7 @@ pub fn lead_line(
             .area_style(AreaStyle::new().opacity(0.35).color(palette.paint(&standing.tone)))
             .data(points(of))
     };
-    let name = format!("{} ahead of {}", pair[0].short_name, pair[1].short_name);
+    let name = say!("{one} ahead of {other}", one = pair[0].short_name, other = pair[1].short_name);
     let whole = Line::new()
         .id("lead")
         .name(name)

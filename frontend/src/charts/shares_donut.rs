@@ -8,7 +8,7 @@ use charming::{
 use serde_json::json;
 
 use super::drawing::{Drawing, beyond};
-use crate::{format, palette::Palette, parts::Part};
+use crate::{format, palette::Palette, parts::Part, texts::tr};
 
 /// Below this share a slice has no label: it would only push the others about.
 const LABELED_SHARE_MIN: f64 = 0.02;
@@ -26,7 +26,7 @@ pub fn shares_donut(parts: &[Part], palette: &Palette) -> Drawing {
         .collect();
     let donut = Pie::new()
         .id("shares")
-        .name("Votes")
+        .name(tr("Votes"))
         .radius(vec!["42%", "64%"])
         .item_style(ItemStyle::new().border_color(palette.card.as_str()).border_width(2))
         .data(slices);

@@ -17,8 +17,10 @@ use super::{
 use crate::{
     format,
     palette::Palette,
+    say,
     standings::Standing,
     table::{Cell, Row, Table},
+    texts::tr,
 };
 
 /// How many candidates have a line.
@@ -74,7 +76,7 @@ pub fn table(moments: &[Moment], standings: &[Standing]) -> Table {
         cells: moment.shares.iter().map(|share| Cell::Share(share.map(|percent| percent / 100.0))).collect(),
     };
     Table {
-        first: "Published",
+        first: tr("Published"),
         columns: standings.iter().take(LINES_MAX).map(|standing| standing.name.clone()).collect(),
         rows: moments.iter().rev().map(row).collect(),
     }
@@ -88,14 +90,14 @@ pub fn says(moments: &[Moment], standings: &[Standing], offset_minutes: i32) -> 
     let shares =
         ends.and_then(|(first, last)| Some((first.time_ms, first_share(first)?, first_share(last)?)));
     match (standings.first(), shares) {
-        (Some(leader), Some((since_ms, from, to))) => format!(
-            "{} went from {} to {} of the votes counted since {}.",
-            leader.name,
-            format::percent(Some(from / 100.0)),
-            format::percent(Some(to / 100.0)),
-            Cell::Time(since_ms).words(offset_minutes)
+        (Some(leader), Some((since_ms, from, to))) => say!(
+            "{name} went from {from} to {to} of the votes counted since {time}.",
+            name = leader.name,
+            from = format::percent(Some(from / 100.0)),
+            to = format::percent(Some(to / 100.0)),
+            time = Cell::Time(since_ms).words(offset_minutes)
         ),
-        _ => "No votes yet.".to_owned(),
+        _ => tr("No votes yet.").to_owned(),
     }
 }
 

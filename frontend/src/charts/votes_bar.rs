@@ -9,13 +9,13 @@ use charming::{
 use serde_json::json;
 
 use super::drawing::{Drawing, axis, beyond, grid};
-use crate::{format, palette::Palette, parts::Part};
+use crate::{format, palette::Palette, parts::Part, texts::tr};
 
 /// Draws parts in their order, with their votes beside them; withheld figures have no bar.
 #[must_use]
 pub fn votes_bar(parts: &[Part], palette: &Palette) -> Drawing {
     let whole = |part: &Part| part.votes.and_then(|votes| i64::try_from(votes).ok()).unwrap_or(0).into();
-    bars("Votes", parts, palette, whole, |part| format::count_or_dash(part.votes), "dataMax".into())
+    bars(tr("Votes"), parts, palette, whole, |part| format::count_or_dash(part.votes), "dataMax".into())
 }
 
 /// Draws parts in their order, with their shares in percent beside them.

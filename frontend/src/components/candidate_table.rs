@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use tallyboard_shared::ids::CandidateId;
 
 use super::face::Face;
-use crate::{format, standings::Standing};
+use crate::{format, standings::Standing, texts::tr};
 
 /// The table of candidates.
 #[component]
@@ -23,14 +23,14 @@ pub fn CandidateTable(
         standings.map(|standing| (standing.id.clone(), standing)).collect::<HashMap<CandidateId, Standing>>()
     });
     view! {
-        <div class="scroll tall" tabindex="0" role="group" aria-label="All candidates">
+        <div class="scroll tall" tabindex="0" role="group" aria-label=tr("All candidates")>
             <table class="candidates" data-testid="candidate-table">
-                <caption class="unseen">"Candidates with their party, votes and share of the votes counted"</caption>
+                <caption class="unseen">{tr("Candidates with their party, votes and share of the votes counted")}</caption>
                 <thead>
                     <tr>
-                        <th scope="col">"Candidate"</th>
-                        <th scope="col" class="num">"Share"</th>
-                        <th scope="col" class="num">"Votes"</th>
+                        <th scope="col">{tr("Candidate")}</th>
+                        <th scope="col" class="num">{tr("Share")}</th>
+                        <th scope="col" class="num">{tr("Votes")}</th>
                     </tr>
                 </thead>
                 <tbody>
@@ -41,7 +41,7 @@ pub fn CandidateTable(
                 </tbody>
             </table>
             <Show when=move || order.with(Vec::is_empty)>
-                <p class="blank">"The candidates are taken from the votes as they come."</p>
+                <p class="blank">{tr("The candidates are taken from the votes as they come.")}</p>
             </Show>
         </div>
     }
@@ -54,7 +54,7 @@ fn CandidateRow(standing: Memo<Option<Standing>>) -> impl IntoView {
     };
     let votes = text(|standing| match standing.votes {
         Some(votes) => format::count(votes),
-        None => "withheld".to_owned(),
+        None => tr("withheld").to_owned(),
     });
     view! {
         <tr data-testid="candidate-row">

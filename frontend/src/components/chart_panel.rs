@@ -5,8 +5,9 @@ use leptos::prelude::*;
 use super::{figure_table::FigureTable, panel::Panel};
 use crate::{
     charts::{EChart, drawing::Drawing},
-    download,
+    download, say,
     table::{Stamp, Table},
+    texts::tr,
 };
 
 /// Where the figures of a page are from. Pages provide it; panels put it on what leaves the page.
@@ -100,13 +101,13 @@ pub fn Tools(
     view! {
         <span class="tools">
             <button type="button" class="quiet" data-testid=format!("table-{id}")
-                aria-expanded=move || open.get().to_string() aria-label=format!("Table: {title}")
-                on:click=move |_| open.update(|open| *open = !*open)>"Table"</button>
+                aria-expanded=move || open.get().to_string() aria-label=say!("Table: {title}", title = title)
+                on:click=move |_| open.update(|open| *open = !*open)>{tr("Table")}</button>
             <button type="button" class="quiet" data-testid=format!("csv-{id}")
-                aria-label=format!("CSV file: {title}") on:click=move |_| save_csv()>"CSV"</button>
+                aria-label=say!("CSV file: {title}", title = title) on:click=move |_| save_csv()>"CSV"</button>
             {chart_id.map(|chart_id| view! {
                 <button type="button" class="quiet" data-testid=format!("png-{id}")
-                    aria-label=format!("PNG picture: {title}") on:click=move |_| save_picture(&chart_id)>"PNG"</button>
+                    aria-label=say!("PNG picture: {title}", title = title) on:click=move |_| save_picture(&chart_id)>"PNG"</button>
             })}
         </span>
     }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use tallyboard_shared::ids::ContestId;
 
 use super::selector::Selector;
-use crate::{navigation::Navigation, pages::shown::Shown};
+use crate::{navigation::Navigation, pages::shown::Shown, texts::tr};
 
 /// The choice of the contest; absent where there is nothing to choose.
 #[component]
@@ -23,7 +23,7 @@ pub fn ContestPicker(
     let choose = move |id: String| navigation.choose(|address| address.contest = Some(ContestId::new(id)));
     view! {
         <Show when=move || options.with(|options| options.len() > 1)>
-            <Selector id="contest-picker" label="Contest" options chosen on_choice=choose/>
+            <Selector id="contest-picker" label=tr("Contest") options chosen on_choice=choose/>
         </Show>
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     app::Context,
-    format,
+    format, say,
     table::{Cell, ROWS_MAX, Row, Table},
 };
 
@@ -37,10 +37,11 @@ pub fn FigureTable(
     };
     let more = move || {
         let more = table.with(|table| table.rows.len().saturating_sub(ROWS_MAX));
-        (more > 0)
-            .then(|| format!("And {} more in the CSV file.", format::counted(more as u64, "row", "rows")))
+        (more > 0).then(|| {
+            say!("And {rows} more in the CSV file.", rows = format::counted(more as u64, "row", "rows"))
+        })
     };
-    let label = format!("{caption}: table");
+    let label = say!("{caption}: table", caption = caption);
     view! {
         <div class="scroll tall" tabindex="0" role="group" aria-label=label>
             <table data-testid=format!("figures-{id}")>

@@ -9,6 +9,7 @@ use tallyboard_shared::{
 };
 
 use crate::format;
+use crate::{say, texts::tr};
 
 /// One figure: its name, its value, and what there is to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,19 +63,29 @@ fn figures(results: Option<&Results>, candidates: usize) -> [Figure; FIGURES_LEN
     let places: &[_] = results.map_or(&[], |results| &results.locations);
     let counting = places.iter().filter(|place| place.votes > 0).count();
     let count_known = |number: usize| format::count_or_dash(results.map(|_| number as u64));
-    let electorate = |known: bool, note: &str| if known { note } else { "electorate unknown" }.to_owned();
+    let electorate = |known: bool, note: &str| if known { note } else { tr("electorate unknown") }.to_owned();
     let votes = format::count_or_dash(totals.map(|totals| totals.votes));
-    let registered_note = electorate(registered.is_some(), "in all places");
-    let turnout_note = electorate(turnout.is_some(), "of registered voters");
-    let places_note = format!("of {}", format::count(places.len() as u64));
+    let registered_note = electorate(registered.is_some(), tr("in all places"));
+    let turnout_note = electorate(turnout.is_some(), tr("of registered voters"));
+    let places_note = say!("of {number}", number = format::count(places.len() as u64));
     let rejected = format::count_or_dash(totals.map(Totals::rejected_sum));
     [
-        figure("total-votes", "Votes counted", votes, results.map(votes_note).unwrap_or_default()),
-        figure("total-registered", "Registered voters", format::count_or_dash(registered), registered_note),
-        figure("total-turnout", "Turnout", format::percent(turnout), turnout_note),
-        figure("total-candidates", "Candidates", count_known(candidates), "in this contest".to_owned()),
-        figure("total-places", "Places with votes", count_known(counting), places_note),
-        figure("total-rejected", "Not counted", rejected, totals.map(rejected_note).unwrap_or_default()),
+        figure("total-votes", tr("Votes counted"), votes, results.map(votes_note).unwrap_or_default()),
+        figure(
+            "total-registered",
+            tr("Registered voters"),
+            format::count_or_dash(registered),
+            registered_note,
+        ),
+        figure("total-turnout", tr("Turnout"), format::percent(turnout), turnout_note),
+        figure(
+            "total-candidates",
+            tr("Candidates"),
+            count_known(candidates),
+            tr("in this contest").to_owned(),
+        ),
+        figure("total-places", tr("Places with votes"), count_known(counting), places_note),
+        figure("total-rejected", tr("Not counted"), rejected, totals.map(rejected_note).unwrap_or_default()),
     ]
 }
 
@@ -82,9 +93,9 @@ fn votes_note(results: &Results) -> String {
     let (contests, late) = (results.contests.len(), results.totals.late);
     match (contests, late) {
         (0 | 1, 0) => String::new(),
-        (0 | 1, _) => format!("{} late", format::count(late)),
-        (_, 0) => format!("in {contests} contests"),
-        _ => format!("in {contests} contests, {} late", format::count(late)),
+        (0 | 1, _) => say!("{late} late", late = format::count(late)),
+        (_, 0) => say!("in {contests} contests", contests = contests),
+        _ => say!("in {contests} contests, {late} late", contests = contests, late = format::count(late)),
     }
 }
 
@@ -92,10 +103,10 @@ fn votes_note(results: &Results) -> String {
 fn rejected_note(totals: &Totals) -> String {
     let most = totals.rejected.iter().max_by_key(|(_, votes)| **votes);
     most.map_or_else(
-        || "no vote rejected".to_owned(),
+        || tr("no vote rejected").to_owned(),
         |(reason, votes)| {
             let words = match (*reason, *votes) {
-                (Reason::DuplicateVoter, 1) => "duplicate",
+                (Reason::DuplicateVoter, 1) => tr("duplicate"),
                 (reason, _) => reason_words(reason),
             };
             format!("{} {words}", format::count(*votes))
@@ -106,20 +117,20 @@ fn rejected_note(totals: &Totals) -> String {
 /// A reason as the note of a number of votes.
 fn reason_words(reason: Reason) -> &'static str {
     match reason {
-        Reason::Malformed => "unreadable",
-        Reason::MissingField => "incomplete",
-        Reason::TooLarge => "too large",
-        Reason::InvalidWeight => "not one vote each",
-        Reason::UnknownContest => "for an unknown contest",
-        Reason::UnknownCandidate => "for an unknown candidate",
-        Reason::UnknownLocation => "from an unknown place",
-        Reason::NotOnBallot => "not on the ballot",
-        Reason::DuplicateVoter => "duplicates",
-        Reason::BeforeOpen => "before the polls opened",
-        Reason::AfterClose => "after the polls closed",
-        Reason::FutureTime => "dated in the future",
-        Reason::Late => "too late",
-        Reason::SimulatedInLive => "simulated",
+        Reason::Malformed => tr("unreadable"),
+        Reason::MissingField => tr("incomplete"),
+        Reason::TooLarge => tr("too large"),
+        Reason::InvalidWeight => tr("not one vote each"),
+        Reason::UnknownContest => tr("for an unknown contest"),
+        Reason::UnknownCandidate => tr("for an unknown candidate"),
+        Reason::UnknownLocation => tr("from an unknown place"),
+        Reason::NotOnBallot => tr("not on the ballot"),
+        Reason::DuplicateVoter => tr("duplicates"),
+        Reason::BeforeOpen => tr("before the polls opened"),
+        Reason::AfterClose => tr("after the polls closed"),
+        Reason::FutureTime => tr("dated in the future"),
+        Reason::Late => tr("too late"),
+        Reason::SimulatedInLive => tr("simulated"),
     }
 }
 

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use tallyboard_shared::results::Results;
 
-use crate::{app::Context, format};
+use crate::{app::Context, format, say, texts::tr};
 
 /// The foot of the page.
 #[component]
@@ -20,15 +20,15 @@ pub fn Footer() -> impl IntoView {
     let version = Memo::new(move |_| {
         let shown = context.on_page()?;
         let as_of = format::clock(shown.as_of, context.offset_minutes.get());
-        Some(format!("Version {} of {as_of}", format::count(shown.version)))
+        Some(say!("Version {version} of {time}", version = format::count(shown.version), time = as_of))
     });
     view! {
         <footer>
             <span data-testid="inputs">{move || counted.get()}</span>
             <span data-testid="footer-version">{move || version.get()}</span>
-            <span data-testid="definition">{move || hash.get().map(|hash| format!("Definition {hash}"))}</span>
-            <span data-testid="zone">{move || format!("Times are in {}", zone())}</span>
-            <a href="api/v1/results" rel="external">"Results as JSON"</a>
+            <span data-testid="definition">{move || hash.get().map(|hash| say!("Definition {hash}", hash = hash))}</span>
+            <span data-testid="zone">{move || say!("Times are in {zone}", zone = zone())}</span>
+            <a href="api/v1/results" rel="external">{tr("Results as JSON")}</a>
             <span>{concat!("Tallyboard ", env!("CARGO_PKG_VERSION"))}</span>
         </footer>
     }
@@ -38,18 +38,20 @@ fn counted_words(results: &Results) -> String {
     let records = results.inputs.values().sum();
     let partitions = format::counted(results.inputs.len() as u64, "partition", "partitions");
     match (results.inputs.values().min(), results.inputs.values().max()) {
-        (Some(least), Some(most)) if least != most => format!(
-            "Counted: {} in {partitions}, up to offsets {} to {}",
-            format::counted(records, "record", "records"),
-            format::count(*least),
-            format::count(*most)
+        (Some(least), Some(most)) if least != most => say!(
+            "Counted: {records} in {partitions}, up to offsets {least} to {most}",
+            records = format::counted(records, "record", "records"),
+            partitions = partitions,
+            least = format::count(*least),
+            most = format::count(*most)
         ),
-        (_, Some(most)) => format!(
-            "Counted: {} in {partitions}, up to offset {}",
-            format::counted(records, "record", "records"),
-            format::count(*most)
+        (_, Some(most)) => say!(
+            "Counted: {records} in {partitions}, up to offset {most}",
+            records = format::counted(records, "record", "records"),
+            partitions = partitions,
+            most = format::count(*most)
         ),
-        _ => "Counted: nothing yet".to_owned(),
+        _ => tr("Counted: nothing yet").to_owned(),
     }
 }
 

@@ -4,7 +4,9 @@ use leptos::prelude::*;
 use tallyboard_shared::election::Mode;
 
 use super::settings_menu::SettingsMenu;
-use crate::{address::Screen, app::Context, format, freshness::Freshness, navigation::Navigation};
+use crate::{
+    address::Screen, app::Context, format, freshness::Freshness, navigation::Navigation, say, texts::tr,
+};
 
 /// The top of the page.
 #[component]
@@ -25,24 +27,22 @@ pub fn Header() -> impl IntoView {
             <div class="push">
                 <FreshnessChip/>
                 <button type="button" data-testid="pause"
-                    aria-pressed=move || held.get().to_string()
-                    aria-label="Pause the updates"
                     on:click=move |_| context.feed.hold_or_go_on()>
-                    {move || if held.get() { "Resume" } else { "Pause" }}
+                    {move || if held.get() { tr("Resume") } else { tr("Pause") }}
                 </button>
                 <button
                     type="button"
                     data-testid="theme-toggle"
-                    aria-label=move || if dark.get() { "Change to the light theme" } else { "Change to the dark theme" }
+                    aria-label=move || if dark.get() { tr("Change to the light theme") } else { tr("Change to the dark theme") }
                     on:click=move |_| context.theme.toggle()
                 >
-                    {move || if dark.get() { "Light" } else { "Dark" }}
+                    {move || if dark.get() { tr("Light") } else { tr("Dark") }}
                 </button>
                 <SettingsMenu/>
             </div>
         </header>
         {move || mode.get().and_then(mode_words).map(|(name, words)| view! {
-            <aside class="mode" data-testid="mode-banner" aria-label="Kind of election"><strong>{name}</strong>" "{words}</aside>
+            <aside class="mode" data-testid="mode-banner" aria-label=tr("Kind of election")><strong>{name}</strong>" "{words}</aside>
         })}
     }
 }
@@ -51,11 +51,11 @@ pub fn Header() -> impl IntoView {
 #[must_use]
 pub fn screen_name(screen: Screen) -> &'static str {
     match screen {
-        Screen::Overview => "Overview",
-        Screen::Contest => "Contest",
-        Screen::Place => "Places",
-        Screen::Replay => "Replay",
-        Screen::Quality => "Quality",
+        Screen::Overview => tr("Overview"),
+        Screen::Contest => tr("Contest"),
+        Screen::Place => tr("Places"),
+        Screen::Replay => tr("Replay"),
+        Screen::Quality => tr("Quality"),
     }
 }
 
@@ -67,17 +67,17 @@ fn Screens() -> impl IntoView {
         let here = Memo::new(move |_| navigation.address.with(|address| address.screen == screen));
         view! {
             <a href=move || href.get() aria-current=move || here.get().then_some("page")
-                data-testid=format!("screen-{}", screen_name(screen).to_lowercase())>{screen_name(screen)}</a>
+                data-testid=format!("screen-{}", screen.code())>{screen_name(screen)}</a>
         }
     });
-    view! { <nav class="screens" aria-label="Screens">{links.into_iter().collect_view()}</nav> }
+    view! { <nav class="screens" aria-label=tr("Screens")>{links.into_iter().collect_view()}</nav> }
 }
 
 /// What must be said of an election that isn't real.
 fn mode_words(mode: Mode) -> Option<(&'static str, &'static str)> {
     match mode {
-        Mode::Simulation => Some(("Simulation.", "Every vote on this page is made up.")),
-        Mode::Test => Some(("Test.", "A trial run: these votes decide nothing.")),
+        Mode::Simulation => Some((tr("Simulation."), tr("Every vote on this page is made up."))),
+        Mode::Test => Some((tr("Test."), tr("A trial run: these votes decide nothing."))),
         Mode::Live => None,
     }
 }
@@ -91,7 +91,8 @@ fn FreshnessChip() -> impl IntoView {
         let shown = context.on_page()?;
         let age_ms = now_ms + context.feed.live.with_value(|live| live.clock_offset_ms)
             - shown.as_of.as_millisecond() as f64;
-        Some(format!("version {} · {}", format::count(shown.version), format::age(age_ms)))
+        let (version, age) = (format::count(shown.version), format::age(age_ms));
+        Some(say!("version {version} · {age}", version = version, age = age))
     });
     view! {
         <span class="chip" data-testid="connection" data-state=move || freshness.get().code()>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use tallyboard_shared::results::Leader;
 
 use super::face::Face;
-use crate::{format, standings::Standing};
+use crate::{format, say, standings::Standing, texts::tr};
 
 /// The leading candidate.
 #[component]
@@ -24,8 +24,8 @@ pub fn LeadingCandidate(
     let text = move |of: fn(&Standing) -> String| move || first.with(|first| first.as_ref().map(of));
     let margin = move || leader.with(|leader| leader.as_ref().map(|leader| leader.margin));
     let ahead = move || match margin() {
-        Some(0) => "level with the next".to_owned(),
-        Some(margin) => format!("{} ahead of the next", format::counted(margin, "vote", "votes")),
+        Some(0) => tr("level with the next").to_owned(),
+        Some(margin) => say!("{votes} ahead of the next", votes = format::counted(margin, "vote", "votes")),
         None => format::UNKNOWN.to_owned(),
     };
     let decided = Memo::new(move |_| leader.with(|leader| leader.as_ref().and_then(|leader| leader.decided)));
@@ -38,20 +38,20 @@ pub fn LeadingCandidate(
             </div>
             <dl>
                 <div>
-                    <dt>"Votes"</dt>
+                    <dt>{tr("Votes")}</dt>
                     <dd data-testid="leader-votes">{text(|first| format::count_or_dash(first.votes))}</dd>
                 </div>
                 <div>
-                    <dt>"Share"</dt>
+                    <dt>{tr("Share")}</dt>
                     <dd>{text(|first| format::percent(first.share))}</dd>
                 </div>
             </dl>
             <p class="ahead" data-testid="leader-margin">{ahead}</p>
             <p class="decided" data-testid="leader-decided" data-decided=move || format!("{:?}", decided.get())>
                 {move || match decided.get() {
-                    Some(true) => "Decided: the votes still possible can't change who is first.",
-                    Some(false) => "Not decided: the votes still possible can change who is first.",
-                    None => "Whether it is decided can't be said: the electorate is unknown.",
+                    Some(true) => tr("Decided: the votes still possible can't change who is first."),
+                    Some(false) => tr("Not decided: the votes still possible can change who is first."),
+                    None => tr("Whether it is decided can't be said: the electorate is unknown."),
                 }}
             </p>
         </div>

@@ -7,6 +7,8 @@ use super::{chart_panel::Tools, figure_table::FigureTable, panel::Panel, selecto
 use crate::{
     navigation::Navigation,
     pages::shown::Shown,
+    say,
+    texts::tr,
     tiles::{self, Paint, Tile, tiles},
 };
 
@@ -34,13 +36,13 @@ pub fn MapPanel(
     let open = RwSignal::new(false);
     view! {
         <Show when=move || drawn.with(|drawn| !drawn.is_empty())>
-            <Panel id="map" title="Map" measure="a tile for each place" tools=move || view! {
-                <Tools id="map" title="Map" open table/>
+            <Panel id="map" title=tr("Map") measure=tr("a tile for each place") tools=move || view! {
+                <Tools id="map" title=tr("Map") open table/>
             }>
                 <div class="choices"><PaintPicker shown paint/></div>
                 <Tiles drawn/>
                 <p class="says" data-testid="says-map">{move || says.get()}</p>
-                <Show when=move || open.get()><FigureTable id="map" table caption="Map"/></Show>
+                <Show when=move || open.get()><FigureTable id="map" table caption=tr("Map")/></Show>
             </Panel>
         </Show>
     }
@@ -53,20 +55,21 @@ fn PaintPicker(shown: Shown, paint: Memo<Paint>) -> impl IntoView {
         let code = |paint: Paint| paint.code().unwrap_or_default();
         let shares = shown.folded.with(|folded| {
             let named = folded.iter().filter(|standing| !standing.id.as_str().is_empty());
-            let option =
-                |id: &CandidateId, name: &str| (code(Paint::Share(id.clone())), format!("Share of {name}"));
+            let option = |id: &CandidateId, name: &str| {
+                (code(Paint::Share(id.clone())), say!("Share of {name}", name = name))
+            };
             named.map(|standing| option(&standing.id, &standing.name)).collect::<Vec<_>>()
         });
         let fixed = [
-            (code(Paint::Leader), "Who leads".to_owned()),
-            (code(Paint::Turnout), "Turnout".to_owned()),
-            (code(Paint::Outstanding), "Votes outstanding".to_owned()),
+            (code(Paint::Leader), tr("Who leads").to_owned()),
+            (code(Paint::Turnout), tr("Turnout").to_owned()),
+            (code(Paint::Outstanding), tr("Votes outstanding").to_owned()),
         ];
         fixed.into_iter().chain(shares).collect::<Vec<_>>()
     });
     let chosen = Memo::new(move |_| paint.get().code().unwrap_or_default());
     let choose = move |code: String| navigation.choose(|address| address.paint = Paint::parse(&code));
-    view! { <Selector id="map-paint" label="Color" options chosen on_choice=choose/> }
+    view! { <Selector id="map-paint" label=tr("Color") options chosen on_choice=choose/> }
 }
 
 #[component]

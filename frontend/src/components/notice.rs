@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::header::use_freshness;
-use crate::{app::Context, freshness::Freshness};
+use crate::{app::Context, freshness::Freshness, texts::tr};
 
 /// The strip that says why the figures aren't current; absent while they are.
 #[component]
@@ -13,7 +13,7 @@ pub fn NotCurrent() -> impl IntoView {
     view! {
         <div role="alert">
             {move || warning.get().map(|words| view! {
-                <p class="not-current" data-testid="not-current">{words}</p>
+                <p class="not-current" data-testid="not-current" data-state=move || freshness.get().code()>{words}</p>
             })}
         </div>
     }
@@ -29,13 +29,13 @@ pub fn Waiting() -> impl IntoView {
         <section class="boot" data-testid="waiting">
             {move || if unreachable.get() {
                 view! {
-                    <h1>"The server can't be reached"</h1>
-                    <p>"No figures are shown until it answers. The page keeps trying."</p>
+                    <h1>{tr("The server can't be reached")}</h1>
+                    <p>{tr("No figures are shown until it answers. The page keeps trying.")}</p>
                 }.into_any()
             } else {
                 view! {
-                    <h1>"Connecting to the count"</h1>
-                    <p>"No figures are shown yet."</p>
+                    <h1>{tr("Connecting to the count")}</h1>
+                    <p>{tr("No figures are shown yet.")}</p>
                 }.into_any()
             }}
             <p class="soft">{move || freshness.get().label(context.offset_minutes.get())}</p>

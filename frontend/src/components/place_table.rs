@@ -6,9 +6,12 @@ use leptos::prelude::*;
 use tallyboard_shared::ids::LocationId;
 
 use crate::{
+    address::column_code,
     format,
     navigation::Navigation,
     places::{Arrangement, Column, Lead, Page, PlaceRow, arrange, lead_words},
+    say,
+    texts::tr,
 };
 
 /// The table of places.
@@ -36,8 +39,8 @@ pub fn PlaceTable(
         <input
             type="search"
             class="search"
-            placeholder="Search places"
-            aria-label="Search places"
+            placeholder=tr("Search places")
+            aria-label=tr("Search places")
             data-testid="place-search"
             prop:value=move || arrangement.with(|arrangement| arrangement.search.clone())
             on:input=move |event| navigation.choose(|address| {
@@ -47,14 +50,14 @@ pub fn PlaceTable(
         />
         <div class="scroll">
             <table class="places" class:unregistered=move || unregistered.get() data-testid="place-table">
-                <caption class="unseen">"Places with their first candidate, ballots and turnout, sortable by every column"</caption>
+                <caption class="unseen">{tr({tr("Places with their first candidate, ballots and turnout, sortable by every column")})}</caption>
                 <thead>
                     <tr>
-                        <SortHeader arrangement column=Column::Name name="Place" numeric=false/>
-                        <SortHeader arrangement column=Column::Lead name="Leads by" numeric=false/>
-                        <SortHeader arrangement column=Column::Votes name="Ballots" numeric=true/>
-                        <SortHeader arrangement column=Column::Registered name="Registered" numeric=true/>
-                        <SortHeader arrangement column=Column::Turnout name="Turnout" numeric=true/>
+                        <SortHeader arrangement column=Column::Name name=tr("Place") numeric=false/>
+                        <SortHeader arrangement column=Column::Lead name=tr("Leads by") numeric=false/>
+                        <SortHeader arrangement column=Column::Votes name=tr("Ballots") numeric=true/>
+                        <SortHeader arrangement column=Column::Registered name=tr("Registered") numeric=true/>
+                        <SortHeader arrangement column=Column::Turnout name=tr("Turnout") numeric=true/>
                     </tr>
                 </thead>
                 <tbody>
@@ -66,9 +69,9 @@ pub fn PlaceTable(
             </table>
             <Show when=move || order.with(Vec::is_empty)>
                 <p class="blank">{move || if rows.with(Vec::is_empty) {
-                    "No places yet."
+                    tr("No places yet.")
                 } else {
-                    "No place matches the search."
+                    tr("No place matches the search.")
                 }}</p>
             </Show>
         </div>
@@ -93,7 +96,7 @@ fn SortHeader(
             Some(false) => "ascending",
             None => "none",
         }>
-            <button type="button" data-testid=format!("sort-{}", name.to_lowercase().replace(' ', "-"))
+            <button type="button" data-testid=format!("sort-{}", column_code(column))
                 on:click=move |_| navigation.choose(|address| address.places.sort_by(column))>
                 {name}
                 <span class="arrow" aria-hidden="true">{move || match sorted.get() {
@@ -148,18 +151,23 @@ fn Pager(page: Memo<Page>) -> impl IntoView {
     let words = move || {
         page.with(|page| {
             let places = format::counted(page.matching as u64, "place", "places");
-            format!("{places} · page {} of {}", page.page + 1, page.page_count)
+            say!(
+                "{places} · page {page} of {pages}",
+                places = places,
+                page = page.page + 1,
+                pages = page.page_count
+            )
         })
     };
     view! {
-        <nav class="pager" aria-label="Pages of the table of places">
+        <nav class="pager" aria-label=tr("Pages of the table of places")>
             <button type="button" data-testid="page-previous"
                 disabled=move || page.with(|page| page.page == 0)
-                on:click=move |_| turn(page.with_untracked(|page| page.page.saturating_sub(1)))>"Previous"</button>
+                on:click=move |_| turn(page.with_untracked(|page| page.page.saturating_sub(1)))>{tr("Previous")}</button>
             <span data-testid="page-position">{words}</span>
             <button type="button" data-testid="page-next"
                 disabled=move || page.with(|page| page.page + 1 >= page.page_count)
-                on:click=move |_| turn(page.with_untracked(|page| page.page + 1))>"Next"</button>
+                on:click=move |_| turn(page.with_untracked(|page| page.page + 1))>{tr("Next")}</button>
         </nav>
     }
 }

@@ -6,6 +6,7 @@ use super::selector::Selector;
 use crate::{
     app::Context,
     settings::{self, Choice},
+    texts::{Language, catalogue, tr},
 };
 
 /// The settings, behind a button.
@@ -14,13 +15,32 @@ pub fn SettingsMenu() -> impl IntoView {
     let settings = Context::of_view().settings;
     view! {
         <details class="menu" data-testid="settings">
-            <summary>"Settings"</summary>
+            <summary>{tr("Settings")}</summary>
             <div class="sheet">
-                <Setting id="setting-zone" label="Time zone" value=settings.zone/>
-                <Setting id="setting-pace" label="Updates" value=settings.pace/>
-                <Setting id="setting-patterns" label="Patterns in charts" value=settings.patterns/>
+                <Setting id="setting-zone" label=tr("Time zone") value=settings.zone/>
+                <Setting id="setting-pace" label=tr("Updates") value=settings.pace/>
+                <LanguagePicker/>
+                <Setting id="setting-patterns" label=tr("Patterns in charts") value=settings.patterns/>
             </div>
         </details>
+    }
+}
+
+/// Another language is another page: it begins anew, at the same address.
+#[component]
+fn LanguagePicker() -> impl IntoView {
+    let options = Language::ALL
+        .iter()
+        .map(|language| (language.code().to_owned(), language.name().to_owned()))
+        .collect::<Vec<_>>();
+    let choose = move |code: String| {
+        settings::remember(Language::parse(&code));
+        // A browser that doesn't reload shows the language with the next visit.
+        window().location().reload().ok();
+    };
+    let chosen = Signal::stored(catalogue().language.code().to_owned());
+    view! {
+        <Selector id="setting-language" label=tr("Language") options=Signal::stored(options) chosen on_choice=choose/>
     }
 }
 

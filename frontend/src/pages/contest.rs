@@ -26,7 +26,9 @@ use crate::{
     news,
     parts::{self, Part},
     race::{self, Duel, Race},
+    say,
     table::Table,
+    texts::tr,
     timeline::{self, Track},
 };
 
@@ -58,14 +60,14 @@ pub fn ContestPage(
             <VotersPicker shown/>
         </Show>
         <Show when=move || has(Breakdown::Gender)>
-            <Groups shown by=Breakdown::Gender id="gender" title="Voters by gender" draw=shares_donut/>
+            <Groups shown by=Breakdown::Gender id="gender" title=tr("Voters by gender") draw=shares_donut/>
         </Show>
         <Show when=move || has(Breakdown::AgeBand)>
-            <Groups shown by=Breakdown::AgeBand id="ages" title="Voters by age" draw=votes_bar/>
+            <Groups shown by=Breakdown::AgeBand id="ages" title=tr("Voters by age") draw=votes_bar/>
         </Show>
         <Parties shown/>
         <Splits shown/>
-        <Panel id="candidates" title="Candidates" measure="votes counted">
+        <Panel id="candidates" title=tr("Candidates") measure=tr("votes counted")>
             <CandidateTable standings=shown.standings/>
         </Panel>
         <Places rows=shown.places/>
@@ -93,7 +95,7 @@ fn race_of(shown: Shown, track: RwSignal<Track>) -> Memo<Option<Race>> {
 /// Why there is no race to draw.
 fn race_blank(shown: Shown, race: Memo<Option<Race>>) -> Memo<Option<&'static str>> {
     Memo::new(move |_| {
-        shown.blank.get().or_else(|| race.with(Option::is_none).then_some("The timeline is on its way."))
+        shown.blank.get().or_else(|| race.with(Option::is_none).then(|| tr("The timeline is on its way.")))
     })
 }
 
@@ -138,9 +140,9 @@ fn RacePanel(shown: Shown, track: RwSignal<Track>, race: Memo<Option<Race>>) -> 
         with(&|race, folded| race.says(folded, offset_minutes))
     });
     let blank = race_blank(shown, race);
-    let measure = race_measure("by the time at which votes were cast", track);
+    let measure = race_measure(tr("by the time at which votes were cast"), track);
     view! {
-        <ChartPanel id="race" title="The race" measure chart=Chart { drawing, table, says, blank }
+        <ChartPanel id="race" title=tr("The race") measure chart=Chart { drawing, table, says, blank }
             choices=move || view! { <RaceFormPicker form/> }/>
     }
 }
@@ -148,7 +150,7 @@ fn RacePanel(shown: Shown, track: RwSignal<Track>, race: Memo<Option<Race>>) -> 
 #[component]
 fn RaceFormPicker(form: Memo<RaceForm>) -> impl IntoView {
     let navigation = Navigation::of_view();
-    let forms = [(RaceForm::Lines, "lines", "Votes"), (RaceForm::Shares, "shares", "Shares")];
+    let forms = [(RaceForm::Lines, "lines", tr("Votes")), (RaceForm::Shares, "shares", tr("Shares"))];
     let buttons = forms.map(|(one, code, name)| {
         view! {
             <button type="button" data-testid=format!("race-{code}")
@@ -156,7 +158,7 @@ fn RaceFormPicker(form: Memo<RaceForm>) -> impl IntoView {
                 on:click=move |_| navigation.choose(|address| address.race = one)>{name}</button>
         }
     });
-    view! { <span class="switch" role="group" aria-label="What the race shows">{buttons.into_iter().collect_view()}</span> }
+    view! { <span class="switch" role="group" aria-label=tr("What the race shows")>{buttons.into_iter().collect_view()}</span> }
 }
 
 #[component]
@@ -196,9 +198,9 @@ fn DuelPanel(shown: Shown, track: RwSignal<Track>, race: Memo<Option<Race>>) -> 
     });
     let says = Memo::new(move |_| duel.with(|duel| duel.as_ref().map(Duel::says).unwrap_or_default()));
     let blank = race_blank(shown, race);
-    let measure = race_measure("votes ahead, by the time at which votes were cast", track);
+    let measure = race_measure(tr("votes ahead, by the time at which votes were cast"), track);
     view! {
-        <ChartPanel id="duel" title="Head to head" measure chart=Chart { drawing, table, says, blank }
+        <ChartPanel id="duel" title=tr("Head to head") measure chart=Chart { drawing, table, says, blank }
             choices=move || view! { <Rival shown pair position=0/><Rival shown pair position=1/> }/>
     }
 }
@@ -222,7 +224,7 @@ fn Rival(
             address.rivals[position] = Some(CandidateId::new(id));
         });
     };
-    let (id, label) = if position == 0 { ("duel-first", "First") } else { ("duel-second", "Second") };
+    let (id, label) = if position == 0 { ("duel-first", tr("First")) } else { ("duel-second", tr("Second")) };
     view! { <Selector id label options chosen on_choice=choose/> }
 }
 
@@ -241,7 +243,7 @@ fn VotersPicker(shown: Shown) -> impl IntoView {
     let navigation = Navigation::of_view();
     let candidates = candidate_options(shown);
     let options = Memo::new(move |_| {
-        let all = (String::new(), "everybody".to_owned());
+        let all = (String::new(), tr("everybody").to_owned());
         std::iter::once(all).chain(candidates.get()).collect::<Vec<_>>()
     });
     let chosen = Memo::new(move |_| {
@@ -253,7 +255,7 @@ fn VotersPicker(shown: Shown) -> impl IntoView {
     let choose = move |id: String| {
         navigation.choose(|address| address.voters_of = (!id.is_empty()).then(|| CandidateId::new(id)));
     };
-    view! { <div><Selector id="voters-of" label="Groups of voters: votes for" options chosen on_choice=choose/></div> }
+    view! { <div><Selector id="voters-of" label=tr("Groups of voters: votes for") options chosen on_choice=choose/></div> }
 }
 
 #[component]
@@ -280,8 +282,8 @@ fn Groups(
     let says = Memo::new(move |_| groups.with(|groups| parts::says(groups)));
     let blank = Memo::new(move |_| {
         groups.with(|groups| match groups.as_slice() {
-            [] => Some("No votes yet."),
-            groups if groups.iter().any(|group| group.votes.is_none()) => Some("Withheld."),
+            [] => Some(tr("No votes yet.")),
+            groups if groups.iter().any(|group| group.votes.is_none()) => Some(tr("Withheld.")),
             _ => None,
         })
     });
@@ -291,7 +293,7 @@ fn Groups(
                 standings.iter().find(|standing| standing.id == id).map(|standing| standing.name.clone())
             })
         });
-        name.map_or_else(|| "votes counted".to_owned(), |name| format!("votes for {name}"))
+        name.map_or_else(|| tr("votes counted").to_owned(), |name| say!("votes for {name}", name = name))
     });
     view! { <ChartPanel id title measure chart=Chart { drawing, table, says, blank }/> }
 }
@@ -306,10 +308,10 @@ fn Parties(shown: Shown) -> impl IntoView {
             palette.with(|palette| votes_bar(shown, palette))
         })
     });
-    let table = Memo::new(move |_| parties.with(|parties| parts::table("Party", parties)));
+    let table = Memo::new(move |_| parties.with(|parties| parts::table(tr("Party"), parties)));
     let says = Memo::new(move |_| parties.with(|parties| parts::says(parties)));
     view! {
-        <ChartPanel id="parties" title="By party" measure="votes counted"
+        <ChartPanel id="parties" title=tr("By party") measure=tr("votes counted")
             chart=Chart { drawing, table, says, blank: shown.blank }/>
     }
 }
@@ -337,7 +339,7 @@ fn Splits(shown: Shown) -> impl IntoView {
         navigation.open(|address| *address = address.at(tallyboard_shared::ids::LocationId::new(place)));
     };
     view! {
-        <ChartPanel id="splits" title="By place" measure="% of the votes there, places with the most votes"
+        <ChartPanel id="splits" title=tr("By place") measure=tr("% of the votes there, places with the most votes")
             chart=Chart { drawing, table, says, blank: shown.blank } on_pick=to_place/>
     }
 }

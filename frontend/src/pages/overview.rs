@@ -28,6 +28,7 @@ use crate::{
     palette::Palette,
     parts::{self, Part},
     places::PlaceRow,
+    texts::tr,
 };
 
 /// The overview.
@@ -60,7 +61,7 @@ pub fn Standings(
     let leader = Memo::new(move |_| shown.contest.with(|contest| contest.as_ref()?.leader.clone()));
     let blank = shown.blank;
     view! {
-        <Panel id="leading" title="In the lead" measure="most votes counted">
+        <Panel id="leading" title=tr("In the lead") measure=tr("most votes counted")>
             <Show
                 when=move || blank.with(Option::is_none)
                 fallback=move || view! { <p class="blank" data-testid="blank">{move || blank.get()}</p> }
@@ -69,7 +70,7 @@ pub fn Standings(
             </Show>
         </Panel>
         <VotesPanel shown/>
-        <PartsPanel shown id="shares" title="Shares" measure="% of votes counted" draw=shares_donut/>
+        <PartsPanel shown id="shares" title=tr("Shares") measure=tr("% of votes counted") draw=shares_donut/>
     }
 }
 
@@ -79,7 +80,7 @@ pub fn VotesPanel(
     /// What is shown.
     shown: Shown,
 ) -> impl IntoView {
-    view! { <PartsPanel shown id="votes" title="Votes by candidate" measure="votes counted" draw=votes_bar/> }
+    view! { <PartsPanel shown id="votes" title=tr("Votes by candidate") measure=tr("votes counted") draw=votes_bar/> }
 }
 
 #[component]
@@ -94,7 +95,7 @@ fn PartsPanel(
     let navigation = Navigation::of_view();
     let parts = Memo::new(move |_| shown.folded.with(|folded| parts::of_standings(folded)));
     let all = Memo::new(move |_| shown.standings.with(|standings| parts::of_standings(standings)));
-    let table = Memo::new(move |_| all.with(|parts| parts::table("Candidate", parts)));
+    let table = Memo::new(move |_| all.with(|parts| parts::table(tr("Candidate"), parts)));
     let says = Memo::new(move |_| parts.with(|parts| parts::says(parts)));
     let drawing = Memo::new(move |_| parts.with(|parts| palette.with(|palette| draw(parts, palette))));
     let to_contest = move |_: String| navigation.open(|address| *address = address.on(Screen::Contest));
@@ -131,7 +132,7 @@ fn Moved(shown: Shown) -> impl IntoView {
         })
     });
     view! {
-        <ChartPanel id="moved" title="How the count moved" measure="% of votes counted, by time of publication"
+        <ChartPanel id="moved" title=tr("How the count moved") measure=tr("% of votes counted, by time of publication")
             chart=Chart { drawing, table, says, blank: shown.blank }/>
     }
 }
@@ -145,10 +146,10 @@ fn Tables(shown: Shown) -> impl IntoView {
         title.filter(|_| defined).unwrap_or_default()
     });
     view! {
-        <Panel id="candidates" title="Candidates" measure=title>
+        <Places rows=shown.places/>
+        <Panel id="candidates" title=tr("Candidates") measure=title>
             <CandidateTable standings=shown.standings/>
         </Panel>
-        <Places rows=shown.places/>
     }
 }
 
@@ -162,10 +163,10 @@ pub fn Places(
     let measure = Memo::new(move |_| {
         let registered =
             rows.with(|rows: &Vec<PlaceRow>| rows.iter().any(|row| row.registered_voters.is_some()));
-        if registered { "ballots counted of registered voters" } else { "ballots counted" }.to_owned()
+        if registered { tr("ballots counted of registered voters") } else { tr("ballots counted") }.to_owned()
     });
     view! {
-        <Panel id="places" title="Turnout by place" measure=measure>
+        <Panel id="places" title=tr("Turnout by place") measure=measure>
             <PlaceTable rows/>
         </Panel>
     }

@@ -27,6 +27,7 @@ use crate::{
     places,
     spot::{self, Spot},
     standings,
+    texts::tr,
 };
 
 /// The place that the address names, else all places.
@@ -63,7 +64,7 @@ fn AllPlaces(shown: Shown) -> impl IntoView {
         shown.results.with(|results| results.as_ref().is_some_and(|results| !results.regions.is_empty()))
     });
     view! {
-        <Headline headline="All places".to_owned() lede/>
+        <Headline headline=tr("All places").to_owned() lede/>
         <MapPanel shown/>
         <Show when=move || is_tree.get()><Regions shown roots/></Show>
         <Places rows=shown.places/>
@@ -81,8 +82,8 @@ fn Regions(shown: Shown, roots: Memo<Vec<LocationResult>>) -> impl IntoView {
         places::table(&rows, |place| navigation.to_place(place))
     });
     view! {
-        <Panel id="regions" title="Regions" measure="ballots counted in all their parts">
-            <FigureTable id="regions" table caption="Regions"/>
+        <Panel id="regions" title=tr("Regions") measure=tr("ballots counted in all their parts")>
+            <FigureTable id="regions" table caption=tr("Regions")/>
         </Panel>
     }
 }
@@ -104,7 +105,7 @@ fn OnePlace(shown: Shown, id: LocationId) -> impl IntoView {
     });
     view! {
         <Show when=move || spot.with(Option::is_some) fallback=move || view! {
-            <Headline headline="No such place".to_owned() lede="Neither the definition nor a vote names it.".to_owned()/>
+            <Headline headline=tr("No such place").to_owned() lede=tr("Neither the definition nor a vote names it.").to_owned()/>
         }>
             <Standing shown spot/>
         </Show>
@@ -145,7 +146,7 @@ fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
     });
     let drawing = Memo::new(move |_| folded.with(|parts| palette.with(|palette| votes_bar(parts, palette))));
     let table =
-        Memo::new(move |_| there.with(|there| parts::table("Candidate", &parts::of_standings(there))));
+        Memo::new(move |_| there.with(|there| parts::table(tr("Candidate"), &parts::of_standings(there))));
     let below = Memo::new(move |_| {
         spot.with(|spot| spot.as_ref().map(|spot| spot.parts.clone())).unwrap_or_default()
     });
@@ -153,10 +154,10 @@ fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
         <Above spot/>
         <Headline headline=name lede/>
         <Facts facts/>
-        <ChartPanel id="there" title="Votes there" measure="votes counted in this place"
+        <ChartPanel id="there" title=tr("Votes there") measure=tr("votes counted in this place")
             chart=Chart { drawing, table, says, blank }/>
         <Turnout shown spot/>
-        <Panel id="candidates" title="Candidates" measure="in this place">
+        <Panel id="candidates" title=tr("Candidates") measure=tr("in this place")>
             <CandidateTable standings=there/>
         </Panel>
         <Show when=move || below.with(|parts| !parts.is_empty())>
@@ -181,8 +182,8 @@ fn Above(spot: Memo<Option<Spot>>) -> impl IntoView {
             .collect_view()
     };
     view! {
-        <nav class="above" aria-label="What this place is a part of" data-testid="above">
-            <ol><li><a href=move || all.get()>"All places"</a></li>{links}</ol>
+        <nav class="above" aria-label=tr("What this place is a part of") data-testid="above">
+            <ol><li><a href=move || all.get()>{tr("All places")}</a></li>{links}</ol>
         </nav>
     }
 }
@@ -203,10 +204,10 @@ fn Turnout(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
     let says = Memo::new(move |_| parts.with(|parts| spot::turnout_says(parts)));
     let blank = Memo::new(move |_| {
         let unknown = parts.with(|parts| parts.first().is_none_or(|part| part.share.is_none()));
-        unknown.then_some("The electorate of this place is unknown.")
+        unknown.then(|| tr("The electorate of this place is unknown."))
     });
     view! {
-        <ChartPanel id="turnout" title="Turnout" measure="% of registered voters"
+        <ChartPanel id="turnout" title=tr("Turnout") measure=tr("% of registered voters")
             chart=Chart { drawing, table, says, blank }/>
     }
 }
@@ -220,7 +221,7 @@ fn Parts(shown: Shown, parts: Memo<Vec<LocationResult>>) -> impl IntoView {
         })
     });
     view! {
-        <Panel id="parts" title="Its parts" measure="ballots counted">
+        <Panel id="parts" title=tr("Its parts") measure=tr("ballots counted")>
             <PlaceTable rows/>
         </Panel>
     }

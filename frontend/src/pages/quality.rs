@@ -13,6 +13,7 @@ use crate::{
     },
     parts,
     quality::{self, over_time, over_time_table},
+    texts::tr,
 };
 
 /// The quality of the count.
@@ -42,7 +43,7 @@ pub fn QualityPage(
             .unwrap_or_default()
     });
     view! {
-        <Headline headline="Quality of the count".to_owned() lede=says/>
+        <Headline headline=tr("Quality of the count").to_owned() lede=says/>
         <Facts facts/>
         <Reasons shown/>
         <Partitions shown/>
@@ -61,12 +62,12 @@ fn Reasons(shown: Shown) -> impl IntoView {
     });
     let drawing =
         Memo::new(move |_| reasons.with(|reasons| palette.with(|palette| votes_bar(reasons, palette))));
-    let table = Memo::new(move |_| reasons.with(|reasons| parts::table("Reason", reasons)));
+    let table = Memo::new(move |_| reasons.with(|reasons| parts::table(tr("Reason"), reasons)));
     let says = Memo::new(move |_| reasons.with(|reasons| parts::says(reasons)));
     let blank =
-        Memo::new(move |_| reasons.with(Vec::is_empty).then_some("Every vote that was read was counted."));
+        Memo::new(move |_| reasons.with(Vec::is_empty).then(|| tr("Every vote that was read was counted.")));
     view! {
-        <ChartPanel id="reasons" title="Not counted, by reason" measure="votes since the beginning"
+        <ChartPanel id="reasons" title=tr("Not counted, by reason") measure=tr("votes since the beginning")
             chart=Chart { drawing, table, says, blank }/>
     }
 }
@@ -87,10 +88,10 @@ fn OverTime() -> impl IntoView {
         series.with(|(times_ms, _)| quality::followed_since(times_ms, offset_minutes))
     });
     let blank =
-        Memo::new(move |_| series.with(|(times_ms, _)| times_ms.is_empty()).then_some("Nothing yet."));
+        Memo::new(move |_| series.with(|(times_ms, _)| times_ms.is_empty()).then(|| tr("Nothing yet.")));
     view! {
-        <ChartPanel id="quality-moved" title="Late and not counted, over time"
-            measure="votes, as far as this page has followed the count" chart=Chart { drawing, table, says, blank }/>
+        <ChartPanel id="quality-moved" title=tr("Late and not counted, over time")
+            measure=tr("votes, as far as this page has followed the count") chart=Chart { drawing, table, says, blank }/>
     }
 }
 
@@ -109,9 +110,9 @@ fn Partitions(shown: Shown) -> impl IntoView {
     let says = Memo::new(move |_| {
         shown.results.with(|results| results.as_deref().map(quality::partitions_say)).unwrap_or_default()
     });
-    let blank = Memo::new(move |_| parts.with(Vec::is_empty).then_some("Nothing was read yet."));
+    let blank = Memo::new(move |_| parts.with(Vec::is_empty).then(|| tr("Nothing was read yet.")));
     view! {
-        <ChartPanel id="partitions" title="Partitions" measure="records of the votes topic that are counted"
+        <ChartPanel id="partitions" title=tr("Partitions") measure=tr("records of the votes topic that are counted")
             chart=Chart { drawing, table, says, blank }/>
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     navigation::Navigation,
     news,
     replay::{Event, Replay, Speed},
+    texts::tr,
 };
 
 /// How often the list is read again: the night goes on.
@@ -156,17 +157,17 @@ pub fn ReplayPage() -> impl IntoView {
     view! {
         <Controls player/>
         <Show when=move || results.with(Option::is_some) fallback=move || view! {
-            <Headline headline="Replay".to_owned() lede="The versions are on their way.".to_owned()/>
+            <Headline headline=tr("Replay").to_owned() lede=tr("The versions are on their way.").to_owned()/>
         }>
             <ContestPicker shown/>
             <Headline headline lede/>
             <Figures results=shown.results candidates/>
             <Standings shown/>
             <MapPanel shown/>
-            <Panel id="candidates" title="Candidates" measure="at this version">
+            <Places rows=shown.places/>
+            <Panel id="candidates" title=tr("Candidates") measure=tr("at this version")>
                 <CandidateTable standings=shown.standings/>
             </Panel>
-            <Places rows=shown.places/>
         </Show>
     }
 }
@@ -212,17 +213,17 @@ fn Controls(player: Player) -> impl IntoView {
     let chosen = Memo::new(move |_| speed.get().code().to_owned());
     let live = Memo::new(move |_| navigation.to_screen(Screen::Overview));
     view! {
-        <section class="player" aria-label="Replay" data-testid="player">
+        <section class="player" aria-label=tr("Replay") data-testid="player">
             <div class="choices">
                 <button type="button" data-testid="replay-play" on:click=move |_| play()>
-                    {move || if playing.get() { "Stop" } else { "Play" }}
+                    {move || if playing.get() { tr("Stop") } else { tr("Play") }}
                 </button>
-                <Selector id="replay-speed" label="Speed" options=speeds chosen
+                <Selector id="replay-speed" label=tr("Speed") options=speeds chosen
                     on_choice=move |code: String| speed.set(Speed::parse(&code))/>
-                <a class="button" data-testid="replay-live" href=move || live.get()>"Back to live"</a>
+                <a class="button" data-testid="replay-live" href=move || live.get()>{tr("Back to live")}</a>
             </div>
             <input type="range" class="scrubber" min="0" step="1" data-testid="replay-scrubber"
-                aria-label="Version" aria-valuetext=move || words.get()
+                aria-label=tr("Version") aria-valuetext=move || words.get()
                 max=move || last.get().to_string()
                 prop:value=move || position.get().to_string()
                 on:input=move |event| scrub(event_target_value(&event))/>

@@ -17,6 +17,7 @@ use crate::{
     places::{self, PlaceRow},
     standings::{self, CHART_CANDIDATES_MAX, Standing},
     table::Stamp,
+    texts::tr,
 };
 
 /// What is shown. Copies are handles to the same state.
@@ -113,8 +114,8 @@ impl Shown {
 
 fn blank(contest: Option<&ContestResult>) -> Option<&'static str> {
     match contest {
-        None => Some("No votes yet."),
-        Some(contest) if contest.votes == 0 => Some("No votes yet."),
-        Some(contest) => standings::is_withheld(contest).then_some("Withheld until the polls close."),
+        None => Some(tr("No votes yet.")),
+        Some(contest) if contest.votes == 0 => Some(tr("No votes yet.")),
+        Some(contest) => standings::is_withheld(contest).then(|| tr("Withheld until the polls close.")),
     }
 }

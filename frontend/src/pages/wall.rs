@@ -9,6 +9,7 @@ use crate::{
     components::{headline::Headline, map::MapPanel},
     navigation::Navigation,
     news,
+    texts::tr,
     wall::{Scene, Subject, scene_at, scenes},
 };
 
@@ -42,7 +43,7 @@ pub fn Wall(
     });
     move || match scene.get() {
         Some(Scene { contest, subject }) => view! { <SceneView shown contest subject/> }.into_any(),
-        None => view! { <Headline headline="No votes yet".to_owned() lede=String::new()/> }.into_any(),
+        None => view! { <Headline headline=tr("No votes yet").to_owned() lede=String::new()/> }.into_any(),
     }
 }
 
