@@ -54,9 +54,19 @@ pub fn counted(number: u64, one: &'static str, many: &'static str) -> String {
 pub fn percent(share: Option<f64>) -> String {
     match share {
         None => UNKNOWN.to_owned(),
-        Some(share) if share > 0.0 && share < 0.000_5 => format!("<{}\u{202f}%", decimal(0.1)),
-        Some(share) if (0.999_5..1.0).contains(&share) => format!(">{}\u{202f}%", decimal(99.9)),
-        Some(share) => format!("{}\u{202f}%", decimal(share * 100.0)),
+        Some(share) if share > 0.0 && share < 0.000_5 => in_its_order(format!("<{}\u{202f}%", decimal(0.1))),
+        Some(share) if (0.999_5..1.0).contains(&share) => {
+            in_its_order(format!(">{}\u{202f}%", decimal(99.9)))
+        }
+        Some(share) => in_its_order(format!("{}\u{202f}%", decimal(share * 100.0))),
+    }
+}
+
+/// Keeps signs where they are within lines from right to left: `<` would become `>` there.
+fn in_its_order(figure: String) -> String {
+    match catalogue().language.direction() {
+        "rtl" => format!("\u{2066}{figure}\u{2069}"),
+        _ => figure,
     }
 }
 
