@@ -266,6 +266,8 @@ async fn measure(server: &Server, size: u64, way: Way) {
     say("some stop reading");
     let leaving = size / SLOW;
     browsers.leave(leaving);
+    // Their places are free by then.
+    tokio::time::sleep(SETTLE).await;
     let still = Way { reads: false, network: way.network + 10, ..way };
     let slow = crowd(address, leaving, still, &seen, |_| Duration::ZERO);
     tokio::time::sleep(SETTLE).await;
