@@ -55,6 +55,8 @@ pub enum Command {
     Recount(Recount),
     /// Write results to a file, as anyone may see them: the newest version or an earlier one.
     Export(Export),
+    /// Show the results of a server in the terminal as they change; plain lines where the output isn't a terminal.
+    Watch(Watch),
     /// Work with election definitions.
     #[command(subcommand)]
     Election(ElectionCommand),
@@ -213,6 +215,17 @@ pub struct Export {
     /// The file. Standard output by default.
     #[arg(long, env = "TALLYBOARD_OUTPUT", value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Show the results of a server in the terminal.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// A Tallyboard server that shows results.
+    #[arg(long, env = "TALLYBOARD_FROM", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub from: String,
+    /// Only the contest with this id.
+    #[arg(long, env = "TALLYBOARD_CONTEST", value_name = "ID")]
+    pub contest: Option<String>,
 }
 
 /// A result table to replay.

@@ -18,3 +18,4 @@ pub mod shutdown;
 pub mod simulate;
 pub mod tally;
 pub mod telemetry;
+pub mod watch;

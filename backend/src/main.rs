@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tallyboard::{
     cli::{Cli, Command, LogFormat},
-    commands, serve, telemetry,
+    commands, serve, telemetry, watch,
 };
 
 fn main() -> ExitCode {
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Recount(args) => commands::recount(&args, &mut std::io::stdout())
             .map(|is_equal| if is_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Export(args) => commands::export(&args, &mut std::io::stdout()).map(|()| ExitCode::SUCCESS),
+        Command::Watch(args) => watch::watch(&args).map(|()| ExitCode::SUCCESS),
         Command::Election(command) => {
             commands::election(&command, &mut std::io::stdout()).map(|()| ExitCode::SUCCESS)
         }

@@ -9,6 +9,7 @@
 //! - `replay`: the UK general election of 2024, at a small scale.
 //! - `scale_out`: roles in processes of their own that join, leave and die.
 //! - `secure`: encryption, security headers, and that secrets stay secret.
+//! - `watch`: the results in a terminal.
 //! - `web`: routes, refusals and sockets of the program.
 //!
 //! Kafka is named by `TALLYBOARD_TEST_KAFKA` (bootstrap servers); `cargo xtask test` starts one and sets it. Without
@@ -29,4 +30,5 @@ mod scale_out;
 mod secure;
 mod server;
 mod support;
+mod watch;
 mod web;
