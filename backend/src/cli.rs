@@ -10,6 +10,7 @@ pub use web::WebArgs;
 
 use crate::{
     export::Format,
+    http::votes_per_second,
     simulate::{Rate, Shape},
 };
 
@@ -107,9 +108,16 @@ pub struct Serve {
     /// from there. `0s`: never, and every start counts from the first vote.
     #[arg(long, env = "TALLYBOARD_CHECKPOINT_INTERVAL", default_value = "5s", value_parser = duration)]
     pub checkpoint_interval: Duration,
-    /// The bearer token for POST /api/v1/votes, which is off without it.
+    /// A bearer token for POST /api/v1/votes, which is off without any.
     #[arg(long, env = "TALLYBOARD_INGEST_TOKEN", hide_env_values = true)]
     pub ingest_token: Option<String>,
+    /// More bearer tokens, by name: a file with a line a token, its name, the SHA-256 of what is sent in hexadecimal, and
+    /// perhaps a rate such as `500/s`. `#` begins a comment.
+    #[arg(long, env = "TALLYBOARD_INGEST_TOKENS", value_name = "FILE")]
+    pub ingest_tokens: Option<PathBuf>,
+    /// So many votes a second may be sent with each token that has no rate of its own. As many as are stored by default.
+    #[arg(long, env = "TALLYBOARD_INGEST_RATE", value_name = "N/s", value_parser = votes_per_second)]
+    pub ingest_rate: Option<NonZero<u32>>,
 }
 
 /// What a process does.

@@ -13,7 +13,7 @@ use crate::{
     checkpoint::{Checkpoints, Directory},
     cli::{JournalArgs, Role, Serve},
     election,
-    http::{self, App, Ingest},
+    http::{self, App, Ingest, Tokens},
     journal::{
         DirectoryLock, Journal, TopicSpec, Topics,
         embedded::EmbeddedJournal,
@@ -69,11 +69,9 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         stale_since: None,
     };
     let feed = Arc::new(Feed::new(Arc::clone(&election), status));
-    let ingest = args
-        .ingest_token
-        .as_deref()
-        .filter(|token| !token.is_empty())
-        .map(|token| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, token));
+    let tokens = tokens(&args)?;
+    let ingest = (!tokens.is_empty())
+        .then(|| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, tokens));
     let archive = plays(&args.role, Role::Viewer)
         .then(|| Arc::new(Archive::new(Arc::clone(&journal), topics.results.clone(), Arc::clone(&feed))));
     let app = App::new(Arc::clone(&feed), archive, ingest, args.web.settings(), metrics, stop.clone());
@@ -121,6 +119,20 @@ fn definition(args: &Serve) -> anyhow::Result<Election> {
         None if args.simulate.is_some_and(|rate| rate.0.is_some()) => Ok(election::demo()),
         None => Ok(election::undefined()),
     }
+}
+
+/// The tokens by which votes are taken; an empty variable in a compose file is none.
+fn tokens(args: &Serve) -> anyhow::Result<Tokens> {
+    let mut tokens = Tokens::default();
+    if let Some(token) = args.ingest_token.as_deref().filter(|token| !token.is_empty()) {
+        tokens.add(token, args.ingest_rate);
+    }
+    if let Some(file) = args.ingest_tokens.as_deref().filter(|file| !file.as_os_str().is_empty()) {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
+        tokens.add_file(&text, args.ingest_rate).with_context(|| file.display().to_string())?;
+    }
+    Ok(tokens)
 }
 
 /// Reads a definition file.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, State},
+    extract::State,
     http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
@@ -37,7 +37,7 @@ use tallyboard_shared::message::FeedState;
 use tokio_util::task::TaskTracker;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
 
-pub use ingest::Ingest;
+pub use ingest::{Ingest, Tokens, TokensError, votes_per_second};
 pub use server::serve;
 pub use tls::acceptor;
 
@@ -134,12 +134,7 @@ impl App {
             .route("/api/v1/results.nist.json", get(exports::nist))
             .route("/api/v1/versions", get(results::versions))
             .route("/api/v1/timeline", get(timeline::timeline))
-            .route(
-                "/api/v1/votes",
-                post(ingest::votes)
-                    .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-                    .layer(middleware::from_fn_with_state(self.clone(), ingest::admit)),
-            )
+            .route("/api/v1/votes", post(ingest::votes))
             .route("/api", any(unknown))
             .route("/api/", any(unknown))
             .route("/api/{*path}", any(unknown))

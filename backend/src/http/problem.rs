@@ -81,6 +81,10 @@ codes! {
     UnreadableBody = "unreadable_body", BAD_REQUEST;
     /// The body isn't JSON or NDJSON in plain UTF-8: another `Content-Type`, or a `Content-Encoding`.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
+    /// The token has sent as many votes as it may; try again after `Retry-After` seconds.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS;
+    /// Votes come faster than the journal stores them; try again after `Retry-After` seconds.
+    JournalBehind = "journal_behind", TOO_MANY_REQUESTS;
     /// The server has a fault.
     Internal = "internal", INTERNAL_SERVER_ERROR;
 }
@@ -105,6 +109,10 @@ struct Body<'a> {
 impl Problem {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), retry_after_s: None }
+    }
+
+    pub(super) fn code(&self) -> Code {
+        self.code
     }
 
     /// The client may try again after so many seconds.

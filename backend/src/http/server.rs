@@ -8,11 +8,12 @@ use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::HttpBody,
+    body::{Body, Bytes, HttpBody},
     extract::Request,
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -54,6 +55,10 @@ const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 
 /// So many more are let in than may stay: to be told so, and for requests that only take a moment.
 const HEADROOM: usize = 256;
+
+/// So much of a body that is refused is read, for so long.
+const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long to wait where no connection can be accepted, most often for lack of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(200);
@@ -175,10 +180,26 @@ where
     }
 }
 
+/// Reads a body that nobody wants, as far as that is soon done: closing a connection on which something lies unread would
+/// take the answer along.
+pub(super) async fn discard(mut body: Body) {
+    let reading = async {
+        let mut bytes = 0;
+        while bytes < DISCARDED_BYTES_MAX
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // Whoever sends for longer has been told by the close.
+    drop(timeout(DISCARD_TIMEOUT, reading).await);
+}
+
 /// Gives up a request that takes too long to arrive, or to be answered. One that announces more than may be is told so
 /// before it has arrived.
 pub(super) async fn answer_in_time(request: Request, next: Next) -> Response {
     if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
+        discard(request.into_body()).await;
         return Problem::new(Code::BodyTooLarge, "the body is longer than a request may be").into_response();
     }
     timeout(REQUEST_TIMEOUT, next.run(request))

@@ -3,6 +3,7 @@
 //! - `earlier`: earlier versions, parts of a version, and what may be seen of them.
 //! - `export`: results as files, from the server and from the journal.
 //! - `hostile`: strangers who mean harm, and clients that are served meanwhile.
+//! - `ingest`: votes by HTTP: tokens, rates, repetitions and what the log says.
 //! - `journal`: the port's promises, on every adapter.
 //! - `pipeline`: the program from a vote to HTTP, WebSocket and topics, through crashes.
 //! - `recount`: counting again, on every journal.
@@ -20,6 +21,7 @@
 mod earlier;
 mod export;
 mod hostile;
+mod ingest;
 mod journal;
 mod pipeline;
 #[path = "../promises/mod.rs"]

@@ -124,7 +124,7 @@ fn secrets_and_voters_are_in_no_log_no_metric_and_no_help() {
     server.wait_for("readiness", |server| server.get("/readyz").is_some_and(|(status, _)| status == 200));
     let lines = [
         vote("a-secret-voter", "okafor", "AL"),
-        vote("a-secret-voter", "okafor", "AL"),
+        vote("a-secret-voter", "haddad", "AL"),
         vote("a-secret-voter", "nobody", "AL"),
         r#"{"voter_id":"a-secret-voter","#.into(),
     ];
