@@ -9,6 +9,7 @@ use crate::{
 
 /// What is being counted, and by which rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Election {
     /// The election's id.
     pub id: ElectionId,
@@ -48,6 +49,7 @@ pub struct Election {
 
 /// Whether an election's votes are real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Made-up votes.
@@ -60,6 +62,7 @@ pub enum Mode {
 
 /// When candidate figures may be seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Embargo {
     /// At once.
@@ -71,6 +74,7 @@ pub enum Embargo {
 
 /// What becomes of a late vote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LatePolicy {
     /// Counted, and flagged late.
@@ -87,6 +91,7 @@ fn default_timeline_window_ms() -> i64 {
 
 /// What votes are also counted by: something about the voter, in a closed list of groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Breakdown {
     /// The vote's `gender`.
@@ -108,6 +113,7 @@ impl Breakdown {
 
 /// One question on the ballot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Contest {
     /// The contest's id.
     pub id: ContestId,
@@ -119,6 +125,7 @@ pub struct Contest {
 
 /// Someone or something to vote for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Candidate {
     /// The candidate's id.
     pub id: CandidateId,
@@ -134,6 +141,7 @@ pub struct Candidate {
 
 /// A place where votes are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Location {
     /// The place's id.
     pub id: LocationId,

@@ -8,6 +8,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -60,6 +61,7 @@ id!(
 /// Written as text everywhere, because it is a key of JSON objects and serde can't read numbers back as keys inside
 /// tagged messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, description = "The number of a partition of the votes topic, as text."))]
 #[serde(into = "String", try_from = "String")]
 pub struct Partition(pub u32);
 

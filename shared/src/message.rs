@@ -24,6 +24,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 
 /// From the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
     /// The first message, and again whenever the updates in between can't be had: start from here.
@@ -38,6 +39,7 @@ pub enum ServerMessage {
 
 /// Everything that a page needs to show the results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Welcome {
     /// [`PROTOCOL_VERSION`].
     pub protocol: u32,
@@ -51,6 +53,7 @@ pub struct Welcome {
 
 /// The votes by candidate at one version, for charts over time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryPoint {
     /// The version.
     pub version: u64,
@@ -77,6 +80,7 @@ impl HistoryPoint {
 
 /// How the count is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// In one word.
     pub state: FeedState,
@@ -92,6 +96,7 @@ pub struct Status {
 
 /// How the figures relate to the votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FeedState {
     /// The figures follow the votes.
@@ -104,6 +109,7 @@ pub enum FeedState {
 
 /// Why the server closes the connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Goodbye {
     /// In one word.
     pub reason: GoodbyeReason,
@@ -113,6 +119,7 @@ pub struct Goodbye {
 
 /// Why the server closes the connection, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GoodbyeReason {
     /// The server stops or restarts; come back.
@@ -125,6 +132,7 @@ pub enum GoodbyeReason {
 
 /// From the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
     /// "This is the last version that I have": answered by a welcome where that isn't what was sent last.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The reason for a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Not a JSON object, not UTF-8, a field of the wrong type, a field twice, or an unreadable time.

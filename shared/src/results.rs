@@ -16,6 +16,7 @@ use crate::{
 
 /// Everything that was counted, as of one version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Results {
     /// Grows by one with every publication, over restarts too.
     pub version: u64,
@@ -49,6 +50,7 @@ pub struct Results {
 
 /// Names an election and the definition that it was counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ElectionRef {
     /// The election's id.
     pub id: ElectionId,
@@ -62,6 +64,7 @@ pub struct ElectionRef {
 
 /// Where the count stands, by the publisher's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CountStatus {
     /// Polls haven't opened.
@@ -74,6 +77,7 @@ pub enum CountStatus {
 
 /// Sums over the whole election.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Totals {
     /// Votes counted, in all contests.
     pub votes: u64,
@@ -97,6 +101,7 @@ impl Totals {
 
 /// The result of one contest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ContestResult {
     /// The contest's id.
     pub id: ContestId,
@@ -114,6 +119,7 @@ pub struct ContestResult {
 
 /// Who is first in a contest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Leader {
     /// The candidate with the most votes; with a margin of 0 the first in ballot order of those who are equal.
     pub candidate_id: CandidateId,
@@ -125,6 +131,7 @@ pub struct Leader {
 
 /// The votes of one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CandidateResult {
     /// The candidate's id.
     pub id: CandidateId,
@@ -146,6 +153,7 @@ pub struct CandidateResult {
 
 /// The votes of one place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LocationResult {
     /// The place's id.
     pub id: LocationId,
@@ -163,6 +171,7 @@ pub struct LocationResult {
 
 /// The votes of one place in one contest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LocationContest {
     /// The contest's id.
     pub id: ContestId,
@@ -172,6 +181,7 @@ pub struct LocationContest {
 
 /// The votes of one party.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PartyResult {
     /// The party, as its candidates name it.
     pub party: String,
@@ -185,6 +195,7 @@ pub struct PartyResult {
 
 /// The votes of one group of voters in one contest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GroupResult {
     /// What the group is a group of.
     pub by: Breakdown,

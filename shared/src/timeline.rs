@@ -16,6 +16,7 @@ use crate::{
 
 /// All windows, as of one version of the results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timeline {
     /// The version of the results.
     pub version: u64,
@@ -29,6 +30,7 @@ pub struct Timeline {
 
 /// The votes that were cast within one window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Window {
     /// Votes cast at this moment or later, until the width is over.
     pub start: Timestamp,
@@ -41,6 +43,7 @@ pub struct Window {
 
 /// The votes of one contest within a window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WindowContest {
     /// Votes counted.
     pub votes: u64,
@@ -50,6 +53,7 @@ pub struct WindowContest {
 
 /// The step from one version of the timeline to the next, as absolute values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimelineUpdate {
     /// The width of each window, in milliseconds.
     pub width_ms: i64,

@@ -18,6 +18,7 @@ use crate::{
 
 /// The step from version `previous` to version `version`; only what changed, but for the small totals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Update {
     /// The version after the step.
     pub version: u64,
@@ -50,6 +51,7 @@ pub struct Update {
 
 /// What changed in a contest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ContestUpdate {
     /// The contest's id.
     pub id: ContestId,
@@ -65,6 +67,7 @@ pub struct ContestUpdate {
 
 /// What changed of a candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CandidateUpdate {
     /// The candidate's id.
     pub id: CandidateId,
@@ -77,6 +80,7 @@ pub struct CandidateUpdate {
 
 /// Who a candidate is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CandidateDescription {
     /// For people.
     pub name: String,
@@ -92,6 +96,7 @@ pub struct CandidateDescription {
 
 /// What changed in a place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LocationUpdate {
     /// The place's id.
     pub id: LocationId,

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// Versions through the night. Every number from the first to the newest can be asked for, not only these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Versions {
     /// The newest version.
     pub newest: u64,
@@ -15,6 +16,7 @@ pub struct Versions {
 
 /// One version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionPoint {
     /// The version.
     pub version: u64,

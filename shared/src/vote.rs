@@ -11,6 +11,7 @@ use serde::{
 ///
 /// A type of its own because serde borrows a `Cow` only where it stands alone, not inside an `Option`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
@@ -41,14 +42,25 @@ impl Text<'_> {
 /// passed over, yet looked at: what `serde_json::Value` couldn't hold (a lone surrogate, 1e999, nesting beyond
 /// `serde_json`'s 127 levels) is an error wherever it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        description = "A vote. The place is `location_id` or `address.state`; one of them is needed. Fields that \
+                          aren't listed are ignored and not kept."
+    )
+)]
 pub struct Vote<'a> {
     /// Who votes: 1 to 256 bytes, the key of the record.
+    #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voter_id: Option<Text<'a>>,
     /// Whom the vote is for.
+    #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate_id: Option<Text<'a>>,
     /// When the vote was cast: `YYYY-MM-DD HH:MM:SS` in UTC, or RFC 3339.
+    #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voting_time: Option<Text<'a>>,
     /// Which contest; may be left out where there is only one.
@@ -82,6 +94,7 @@ pub struct Vote<'a> {
 
 /// The part of a voter's address that says where the vote is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Address<'a> {
     /// The place.
     #[serde(skip_serializing_if = "Option::is_none")]

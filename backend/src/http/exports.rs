@@ -15,6 +15,21 @@ use super::{
 };
 use crate::export::Format;
 
+/// Results as a table
+///
+/// RFC 4180, a row a candidate: for the whole election, then for each region and place. A text that a spreadsheet would
+/// take for a formula begins with `'`. In a place, candidates without votes have no row, and a split that is withheld is
+/// one row without candidate and votes.
+#[utoipa::path(
+    get,
+    path = "/api/v1/results.csv",
+    tag = "results",
+    params(ResultsQuery),
+    responses(
+        (status = OK, body = String, content_type = "text/csv", description = "The table", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+    ),
+)]
 pub(super) async fn csv(
     State(app): State<App>,
     Asked(asked): Asked<ResultsQuery>,
@@ -23,6 +38,19 @@ pub(super) async fn csv(
     export(&app, &asked, &headers, Format::Csv).await
 }
 
+/// Results in the common data format
+///
+/// An unofficial report as in NIST SP 1500-100 version 2.
+#[utoipa::path(
+    get,
+    path = "/api/v1/results.nist.json",
+    tag = "results",
+    params(ResultsQuery),
+    responses(
+        (status = OK, body = serde_json::Map<String, serde_json::Value>, description = "An `ElectionResults.ElectionReport`", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+    ),
+)]
 pub(super) async fn nist(
     State(app): State<App>,
     Asked(asked): Asked<ResultsQuery>,

@@ -6,6 +6,7 @@
 mod assets;
 mod conditional;
 mod cors;
+mod docs;
 mod encoding;
 mod exports;
 mod headers;
@@ -18,6 +19,7 @@ mod results;
 mod server;
 mod session;
 mod socket;
+mod stream;
 mod timeline;
 mod tls;
 
@@ -29,13 +31,14 @@ use axum::{
     http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{any, get},
 };
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tallyboard_shared::message::FeedState;
+use tallyboard_shared::{election::Election, message::FeedState};
 use tokio_util::task::TaskTracker;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use ingest::{Ingest, Tokens, TokensError, votes_per_second};
 pub use server::serve;
@@ -126,21 +129,9 @@ impl App {
     pub fn router(self) -> Router {
         let settings = self.0.settings.clone();
         let cors = cors::layer(&settings.allowed_origins);
-        let router = Router::new()
-            .route("/ws", get(socket::upgrade))
-            .route("/api/v1/election", get(election))
-            .route("/api/v1/results", get(results::results))
-            .route("/api/v1/results.csv", get(exports::csv))
-            .route("/api/v1/results.nist.json", get(exports::nist))
-            .route("/api/v1/versions", get(results::versions))
-            .route("/api/v1/timeline", get(timeline::timeline))
-            .route("/api/v1/votes", post(ingest::votes))
-            .route("/api", any(unknown))
+        let router = Router::from(routes())
             .route("/api/", any(unknown))
             .route("/api/{*path}", any(unknown))
-            .route("/livez", get(|| async { "alive\n" }))
-            .route("/readyz", get(ready))
-            .route("/metrics", get(|State(app): State<App>| async move { app.0.metrics.render() }))
             .fallback(get(assets::serve).fallback(wrong_method))
             .method_not_allowed_fallback(wrong_method)
             .with_state(self)
@@ -157,6 +148,28 @@ impl App {
     }
 }
 
+/// The routes with their documents: what is served is what is documented.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(results::results))
+        .routes(routes!(exports::csv))
+        .routes(routes!(exports::nist))
+        .routes(routes!(results::versions))
+        .routes(routes!(timeline::timeline))
+        .routes(routes!(election))
+        .routes(routes!(socket::upgrade))
+        .routes(routes!(stream::stream))
+        .routes(routes!(ingest::votes))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::script))
+        .routes(routes!(docs::style))
+        .routes(routes!(docs::openapi_json))
+        .routes(routes!(docs::asyncapi_yaml))
+        .routes(routes!(alive))
+        .routes(routes!(ready))
+        .routes(routes!(rendered_metrics))
+}
+
 async fn unknown() -> Problem {
     Problem::new(Code::NotFound, "there is no such route")
 }
@@ -170,11 +183,55 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(Code::Internal, "the server has a fault; its log has more").into_response()
 }
 
+/// The definition
+///
+/// What is being counted, and by which rules.
+#[utoipa::path(
+    get,
+    path = "/api/v1/election",
+    tag = "results",
+    responses((status = OK, body = Election, description = "The definition")),
+)]
 async fn election(State(app): State<App>) -> Response {
     axum::Json((*app.0.feed.shown().election).clone()).into_response()
 }
 
+/// Whether the process runs
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "operations",
+    responses((status = OK, body = String, content_type = "text/plain", description = "It does")),
+)]
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// Metrics
+///
+/// For Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    responses((status = OK, body = String, content_type = "text/plain", description = "All metrics")),
+)]
+async fn rendered_metrics(State(app): State<App>) -> String {
+    app.0.metrics.render()
+}
+
+/// Whether the results follow the votes
+///
 /// Ready once results are there and follow the votes, or are on their way to. A process that shows none is ready.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    responses(
+        (status = OK, body = String, content_type = "text/plain", description = "They do"),
+        (status = SERVICE_UNAVAILABLE, body = String, content_type = "text/plain", description = "Not yet, or stale"),
+    ),
+)]
 async fn ready(State(app): State<App>) -> Response {
     let status = app.0.feed.status();
     if app.0.stop.is_raised() {

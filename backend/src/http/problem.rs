@@ -1,10 +1,16 @@
 //! Errors as RFC 9457 problem JSON with a stable `code`, of a list that is closed and part of the contract.
 
+use std::borrow::Cow;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 macro_rules! codes {
     ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal, $status:ident;)+) => {
@@ -14,7 +20,6 @@ macro_rules! codes {
 
         impl Code {
             /// Every code.
-            #[cfg(test)]
             pub(super) const ALL: &[Self] = &[$(Self::$name),+];
 
             /// The code as it is on the wire.
@@ -28,7 +33,6 @@ macro_rules! codes {
             }
 
             /// When a client is told so.
-            #[cfg(test)]
             pub(super) fn meaning(self) -> &'static str {
                 match self { $(Self::$name => concat!($($meaning),+).trim_ascii_start(),)+ }
             }
@@ -89,6 +93,25 @@ codes! {
     Internal = "internal", INTERNAL_SERVER_ERROR;
 }
 
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let line =
+            |code: &Self| format!("- `{}` ({}): {}", code.as_str(), code.status().as_u16(), code.meaning());
+        let lines: Vec<_> = Self::ALL.iter().map(line).collect();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .description(Some(format!("What went wrong, in one word.\n\n{}", lines.join("\n"))))
+            .into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        "ProblemCode".into()
+    }
+}
+
 /// What a client is told; what only the operator should know goes to the log instead.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -97,12 +120,18 @@ pub(super) struct Problem {
     retry_after_s: Option<u32>,
 }
 
-/// [`Problem`] on the wire.
-#[derive(Serialize)]
-struct Body<'a> {
+/// A refusal, as in RFC 9457.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// The status in words.
     title: &'static str,
+    /// The status.
     status: u16,
+    /// What went wrong, in one word that stays.
+    #[schema(value_type = Code)]
     code: &'static str,
+    /// For people; may change.
     detail: &'a str,
 }
 

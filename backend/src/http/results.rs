@@ -10,7 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use tallyboard_shared::{election::Election, results::Results};
+use tallyboard_shared::{election::Election, results::Results, versions::Versions};
+use utoipa::IntoParams;
 
 use super::{
     App,
@@ -26,10 +27,14 @@ use crate::roles::{
 /// So many seconds later an earlier version may have been read for whoever asked before.
 const RETRY_AFTER_S: u32 = 2;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ResultsQuery {
+    /// An earlier version; the newest by default.
     pub(super) version: Option<u64>,
+    /// Ids or names of places or regions, with commas in between.
     locations: Option<String>,
+    /// The id of a contest.
     contest: Option<String>,
 }
 
@@ -95,6 +100,20 @@ impl App {
     }
 }
 
+/// Results
+///
+/// The newest version, or the one that is asked for; with `locations` or `contest` a part of it, whose sums stay those of
+/// the whole election. An earlier version is disclosed by the rules of now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/results",
+    tag = "results",
+    params(ResultsQuery),
+    responses(
+        (status = OK, body = Results, description = "The version", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+    ),
+)]
 pub(super) async fn results(
     State(app): State<App>,
     Asked(asked): Asked<ResultsQuery>,
@@ -120,6 +139,15 @@ fn encode(results: &Disclosed<Results>) -> Bytes {
     serde_json::to_vec(results).expect("results have only text keys").into()
 }
 
+/// Versions
+///
+/// Versions through the night, evenly thinned: to find one's way. Every number up to the newest can be asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/versions",
+    tag = "results",
+    responses((status = OK, body = Versions, description = "Some versions, oldest first")),
+)]
 pub(super) async fn versions(State(app): State<App>) -> Result<Response, Problem> {
     let archive = app.0.archive.as_ref().ok_or_else(nothing_yet)?;
     let versions = archive.versions().await.map_err(|error| problem(error, 0))?;

@@ -22,6 +22,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_websockets::{Limits, ServerBuilder};
+use utoipa::IntoParams;
 
 use super::{
     App,
@@ -51,12 +52,29 @@ const RETRY_AFTER_S: u32 = 10;
 const HANDSHAKE_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// What a client that comes back has already.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct SocketQuery {
+    /// The version that the client has.
     resume: Option<u64>,
+    /// When that version was made.
     as_of: Option<Timestamp>,
 }
 
+/// The WebSocket
+///
+/// Upgrades to a WebSocket; its messages are in `/api/asyncapi.yaml`. Pages of other origins need `--allowed-origin`. A
+/// client that comes back says what it has, and is sent what it missed.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    tag = "live",
+    params(
+        SocketQuery,
+        ("Sec-WebSocket-Protocol" = Option<String>, Header, description = "`tallyboard.v1.json` or `tallyboard.v1.bin`; JSON by default"),
+    ),
+    responses((status = SWITCHING_PROTOCOLS, description = "The WebSocket begins")),
+)]
 pub(super) async fn upgrade(
     State(app): State<App>,
     Extension(peer): Extension<Peer>,
@@ -164,7 +182,7 @@ fn protocol(headers: &HeaderMap) -> Result<(Protocol, Option<&'static str>), Pro
 }
 
 /// A page may connect to the server that it came from. Whoever sends no origin isn't a page of somebody else.
-fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub(super) fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
     };

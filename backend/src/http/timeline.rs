@@ -2,6 +2,8 @@
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
+use tallyboard_shared::timeline::Timeline;
+use utoipa::IntoParams;
 
 use super::{
     App,
@@ -10,11 +12,27 @@ use super::{
     query::{Asked, timeline_of},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct TimelineQuery {
+    /// The id of a contest.
     contest: Option<String>,
 }
 
+/// The timeline
+///
+/// Votes by window of the time when they were cast. A window that is `final` is behind the watermark; late votes correct
+/// it nevertheless.
+#[utoipa::path(
+    get,
+    path = "/api/v1/timeline",
+    tag = "results",
+    params(TimelineQuery),
+    responses(
+        (status = OK, body = Timeline, description = "All windows with votes", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+    ),
+)]
 pub(super) async fn timeline(
     State(app): State<App>,
     Asked(asked): Asked<TimelineQuery>,

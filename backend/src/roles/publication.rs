@@ -8,6 +8,7 @@ use tallyboard_shared::{
     timeline::{Timeline, TimelineUpdate},
     update::Update,
 };
+use utoipa::ToSchema;
 
 use crate::{
     journal::{NewRecord, Topics},
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// What a record of `election_results` holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum PublicationRecord {
     /// Everything: readers can start here.
@@ -62,8 +63,8 @@ pub struct Before<'a> {
 }
 
 /// A row of `aggregated_votes_per_candidate`: the seeds' fields, then ours.
-#[derive(Serialize)]
-struct CandidateRow<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CandidateRow<'a> {
     candidate_id: &'a str,
     candidate_name: &'a str,
     party_affiliation: Option<&'a str>,
@@ -74,8 +75,8 @@ struct CandidateRow<'a> {
 }
 
 /// A row of `aggregated_turnout_by_location`: the seeds' fields, then ours.
-#[derive(Serialize)]
-struct TurnoutRow<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TurnoutRow<'a> {
     state: &'a str,
     count: u64,
     registered_voters: Option<u64>,

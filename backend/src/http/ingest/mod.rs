@@ -22,8 +22,9 @@ use axum::{
 };
 use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use serde::Serialize;
-use tallyboard_shared::{Timestamp, election::Election, reason::Reason};
+use tallyboard_shared::{Timestamp, election::Election, reason::Reason, vote::Vote};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use utoipa::ToSchema;
 
 pub use self::tokens::{Tokens, TokensError, votes_per_second};
 use self::{
@@ -85,7 +86,7 @@ pub struct Ingest {
 }
 
 /// What became of the lines of a request.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Receipt {
     /// Lines that are stored now.
     accepted: usize,
@@ -98,7 +99,7 @@ pub(super) struct Receipt {
 }
 
 /// What became of a line.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 enum LineReceipt {
     /// Durable at this place.
@@ -250,6 +251,26 @@ impl Ingest {
 /// none from before its start. `refused`: the count would reject it, for this reason. After any other answer send the
 /// votes again: a vote that arrives twice is counted once. Whether a voter has cast another vote before is for the count
 /// to say. A token may be limited to a number of votes a second.
+#[utoipa::path(
+    post,
+    path = "/api/v1/votes",
+    tag = "votes",
+    security(("token" = [])),
+    request_body(
+        description = "The votes",
+        content((Vote<'_> = "application/json"), (String = "application/x-ndjson")),
+    ),
+    responses(
+        (status = OK, body = Receipt, description = "What became of each line"),
+        (
+            status = TOO_MANY_REQUESTS,
+            body = super::problem::Body<'_>,
+            content_type = "application/problem+json",
+            description = "The token has sent more than it may, or the journal doesn't keep up: nothing is stored",
+            headers(("Retry-After" = u32, description = "Seconds after which to send the votes again")),
+        ),
+    ),
+)]
 pub(super) async fn votes(State(app): State<App>, request: Request) -> Result<Json<Receipt>, Problem> {
     let Some(ingest) = &app.0.ingest else {
         discard(request.into_body()).await;

@@ -1,0 +1,68 @@
+//! What the API says of itself: OpenAPI of the routes, AsyncAPI of topics and messages, and a page that shows both.
+//!
+//! Both documents are made from the code: the routes that are served are those that are documented, and the schemas are
+//! those of the types that are written. `docs/openapi.json` and `docs/asyncapi.yaml` are copies that a test compares.
+
+mod asyncapi;
+mod openapi;
+#[cfg(test)]
+mod tests;
+
+use std::sync::OnceLock;
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+
+use super::conditional::{Lasts, Tag, answer};
+
+/// The OpenAPI document
+///
+/// This document: every route of this server, as OpenAPI 3.1.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "operations", responses((status = OK, description = "The document", content_type = "application/json")))]
+pub(super) async fn openapi_json(headers: HeaderMap) -> Response {
+    static BODY: OnceLock<Bytes> = OnceLock::new();
+    let body = BODY.get_or_init(|| openapi::text().into());
+    conditional(&headers, "application/json", body)
+}
+
+/// The AsyncAPI document
+///
+/// The topics and the messages of the WebSocket, as AsyncAPI 3.0.
+#[utoipa::path(get, path = "/api/asyncapi.yaml", tag = "operations", responses((status = OK, description = "The document", content_type = "application/yaml")))]
+pub(super) async fn asyncapi_yaml(headers: HeaderMap) -> Response {
+    static BODY: OnceLock<Bytes> = OnceLock::new();
+    let body = BODY.get_or_init(|| asyncapi::text().into());
+    conditional(&headers, "application/yaml", body)
+}
+
+/// The API's page
+///
+/// What you may be reading: the OpenAPI document for people.
+#[utoipa::path(get, path = "/api", tag = "operations", responses((status = OK, description = "The page", content_type = "text/html")))]
+pub(super) async fn page() -> Response {
+    file("text/html; charset=utf-8", include_str!("page.html"))
+}
+
+/// The script of the API's page
+#[utoipa::path(get, path = "/api/page.js", tag = "operations", responses((status = OK, description = "The script", content_type = "text/javascript")))]
+pub(super) async fn script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("page.js"))
+}
+
+/// The style of the API's page
+#[utoipa::path(get, path = "/api/page.css", tag = "operations", responses((status = OK, description = "The style", content_type = "text/css")))]
+pub(super) async fn style() -> Response {
+    file("text/css; charset=utf-8", include_str!("page.css"))
+}
+
+fn file(kind: &'static str, content: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], content).into_response()
+}
+
+/// A document of this build; another build may serve another.
+fn conditional(headers: &HeaderMap, kind: &'static str, body: &Bytes) -> Response {
+    answer(headers, Tag::of(0, body), Lasts::Briefly, kind, body.clone())
+}
