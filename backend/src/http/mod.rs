@@ -28,7 +28,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     middleware,
     response::{IntoResponse, Response},
     routing::{any, get},
@@ -45,6 +45,7 @@ pub use server::serve;
 pub use tls::acceptor;
 
 use self::{
+    conditional::{Lasts, Tag, answer},
     places::Places,
     problem::{Code, Problem},
 };
@@ -190,10 +191,20 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     get,
     path = "/api/v1/election",
     tag = "results",
-    responses((status = OK, body = Election, description = "The definition")),
+    responses(
+        (
+            status = OK,
+            body = Election,
+            description = "The definition",
+            headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))
+        ),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+    ),
 )]
-async fn election(State(app): State<App>) -> Response {
-    axum::Json((*app.0.feed.shown().election).clone()).into_response()
+async fn election(State(app): State<App>, headers: HeaderMap) -> Response {
+    let shown = app.0.feed.shown();
+    let body = serde_json::to_vec(&*shown.election).expect("a definition has only text keys");
+    answer(&headers, Tag::of(0, &body), Lasts::Briefly, "application/json", body.into())
 }
 
 /// Whether the process runs

@@ -91,15 +91,25 @@ fn votes_need_the_token_and_a_server_without_one_takes_none() {
 }
 
 #[test]
-fn results_are_cached_by_version() {
+fn answers_are_cached_by_their_tags() {
     let site = demo_site();
-    let response = ureq::get(site.server.url("/api/v1/results")).call().unwrap();
-    let tag = response.headers()["etag"].to_str().unwrap().to_owned();
-    assert_eq!(response.headers()["cache-control"], "public, max-age=1");
     let config = ureq::Agent::config_builder().http_status_as_error(false).build();
     let agent = ureq::Agent::from(config);
-    let again = agent.get(site.server.url("/api/v1/results")).header("if-none-match", &tag).call().unwrap();
-    assert_eq!(again.status(), 304);
+    for path in [
+        "/api/v1/results",
+        "/api/v1/results.csv",
+        "/api/v1/results.nist.json",
+        "/api/v1/timeline",
+        "/api/v1/election",
+        "/api/openapi.json",
+        "/api/asyncapi.yaml",
+    ] {
+        let response = agent.get(site.server.url(path)).call().unwrap();
+        assert_eq!(response.headers()["cache-control"], "public, max-age=1", "{path}");
+        let tag = response.headers()["etag"].to_str().unwrap();
+        let again = agent.get(site.server.url(path)).header("if-none-match", tag).call().unwrap();
+        assert_eq!(again.status(), 304, "{path}");
+    }
     let (status, body) = site.server.get("/api/v1/results?version=999999").unwrap();
     assert_eq!(
         (status, serde_json::from_str::<Value>(&body).unwrap()["code"].clone()),
