@@ -176,3 +176,46 @@ fn many_threads_append_at_once_and_nothing_is_lost() {
     let keys: BTreeSet<_> = read(&mut *reader, 1600).into_iter().map(|(_, key, ..)| key).collect();
     assert_eq!(keys.len(), 1600);
 }
+
+#[test]
+fn a_large_append_is_read_back_from_any_offset() {
+    let test = made(TestJournal::embedded());
+    // Blocks of several sizes; the records of one append fill more than one.
+    for numbers in [0..1, 1..3, 3..30_000, 30_000..30_001] {
+        test.journal.append(&test.topics.results, votes(numbers)).unwrap();
+    }
+    assert_eq!(test.journal.bounds(&test.topics.results).unwrap()[&0], 0..30_001);
+    for start in [0, 1, 2, 3, 4, 2_900, 3_100, 15_000, 29_998, 29_999, 30_000] {
+        let mut reader = test.journal.read(&test.topics.results, &[(0, start)].into()).unwrap();
+        let seen = read(&mut *reader, usize::try_from(30_001 - start).unwrap());
+        for ((at, key, value, _), offset) in seen.into_iter().zip(start..) {
+            assert_eq!(at.offset, offset);
+            assert_eq!((key, value), (format!("voter-{offset}").into(), format!("vote {offset}").into()));
+        }
+    }
+}
+
+#[test]
+fn a_journal_of_another_form_is_not_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || EmbeddedJournal::open(directory.path());
+    let is_refused = |opened: Result<EmbeddedJournal, JournalError>| match opened {
+        Err(JournalError::Setup(why)) => why.contains("another version of Tallyboard"),
+        _ => false,
+    };
+    drop(open().unwrap());
+    assert!(open().is_ok());
+    let change = |keyspace: &str, change: &dyn Fn(&fjall::Keyspace)| {
+        let store = fjall::Database::builder(directory.path().join("store")).open().unwrap();
+        change(&store.keyspace(keyspace, fjall::KeyspaceCreateOptions::default).unwrap());
+        store.persist(fjall::PersistMode::SyncAll).unwrap();
+    };
+    change("form", &|forms| forms.insert("form", [1]).unwrap());
+    assert!(is_refused(open()));
+    // The first form had no name; without topics there is nothing that could be misread.
+    change("form", &|forms| forms.remove("form").unwrap());
+    assert!(open().is_ok());
+    change("form", &|forms| forms.remove("form").unwrap());
+    change("catalog", &|catalog| catalog.insert("votes_topic", [1, 0]).unwrap());
+    assert!(is_refused(open()));
+}

@@ -1,6 +1,6 @@
 //! The embedded journal: one process, one directory, no server; an ordered key-value store (fjall) under the port.
 //!
-//! A topic is a keyspace with `(partition, offset)` as keys. One writer thread commits everything that waits for it
+//! A topic is a keyspace of [`block`]s with `(partition, offset)` as keys. Who appends puts the records into blocks; one writer thread commits everything that waits for it
 //! in one batch with one fsync (group commit), and only then are appends answered and readers shown the records. A
 //! compacted topic also has a keyspace from key to place, by which an older record of the key is removed in the same
 //! batch. fjall was chosen over redb by measurement: docs/benchmarks.md, "Which store lies under the embedded journal".
@@ -9,6 +9,7 @@
 //! fails every append from then on with [`JournalError::Storage`]; reading goes on, what was counted is shown and
 //! marked as stale, and a restart recovers.
 
+mod block;
 mod reader;
 mod writer;
 
@@ -29,6 +30,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, Readable as _};
 use serde::{Deserialize, Serialize};
 
 use self::{
+    block::in_blocks,
     reader::EmbeddedReader,
     writer::{Request, writer_loop},
 };
@@ -43,6 +45,12 @@ const MURMUR2_SEED: u32 = 0x9747_b28c;
 /// So many appends wait for the writer; a further one waits for a place. One is answered per commit of a few
 /// milliseconds, so this is far more than callers there are.
 const WAITING_APPENDS_MAX: usize = 64;
+
+/// The form of the files, to be raised where others than this module couldn't read them: blocks of records.
+const FORM: u8 = 2;
+
+/// Where the form is kept, in the keyspace of that name.
+const FORM_KEY: &[u8] = b"form";
 
 /// A journal in a directory of this machine.
 pub struct EmbeddedJournal {
@@ -105,6 +113,7 @@ impl EmbeddedJournal {
             committed: Condvar::new(),
             _lock: lock,
         });
+        shared.check_form()?;
         for guard in shared.catalog.iter() {
             let (name, entry) = guard.into_inner().map_err(fail)?;
             let name = String::from_utf8_lossy(&name).into_owned();
@@ -121,13 +130,8 @@ impl EmbeddedJournal {
         Ok(Self { shared, writer: Some(Arc::new(writer)), thread: Some(thread) })
     }
 
-    fn commit(&self, records: Vec<(String, NewRecord)>, holder: Option<(String, u64)>) -> Answer {
-        submit(
-            self.writer.as_ref().expect("the writer lives as long as the journal"),
-            &self.shared,
-            records,
-            holder,
-        )
+    fn writer(&self) -> &Arc<SyncSender<Request>> {
+        self.writer.as_ref().expect("the writer lives as long as the journal")
     }
 }
 
@@ -143,19 +147,19 @@ impl Drop for EmbeddedJournal {
     }
 }
 
-type Answer = Result<Vec<Position>, JournalError>;
-
-fn submit(
+/// Has the writer append records, all of them or none; returns once they are durable.
+fn append<'a>(
     writer: &SyncSender<Request>,
     shared: &Shared,
-    records: Vec<(String, NewRecord)>,
+    records: impl ExactSizeIterator<Item = (&'a str, &'a NewRecord)>,
     holder: Option<(String, u64)>,
-) -> Answer {
+) -> Result<Vec<Position>, JournalError> {
+    let (blocks, places) = in_blocks(shared, records)?;
     let (answer, answered) = mpsc::sync_channel(1);
-    let gone =
-        |_| JournalError::Storage { path: shared.path.display().to_string(), why: "its writer ended".into() };
-    writer.send(Request { records, holder, answer }).map_err(|_| gone(mpsc::RecvError))?;
-    answered.recv().map_err(gone)?
+    let gone = |_| storage(&shared.path, &"its writer ended");
+    writer.send(Request { blocks, holder, answer }).map_err(|_| gone(mpsc::RecvError))?;
+    let starts = answered.recv().map_err(gone)??;
+    Ok(places.into_iter().map(|place| place.position(&starts)).collect())
 }
 
 fn storage(path: &Path, error: &dyn std::fmt::Display) -> JournalError {
@@ -171,8 +175,35 @@ impl Shared {
             .ok_or_else(|| JournalError::Unfit { topic: name.to_owned(), why: "it doesn't exist".into() })
     }
 
+    /// Whether the files are of the form that this module reads; those of a new journal will be.
+    fn check_form(&self) -> Result<(), JournalError> {
+        let forms = self
+            .database
+            .keyspace("form", KeyspaceCreateOptions::default)
+            .map_err(|error| self.failed(&error))?;
+        let form = forms.get(FORM_KEY).map_err(|error| self.failed(&error))?;
+        if form.as_deref() == Some(&[FORM]) {
+            return Ok(());
+        }
+        if form.is_some() || self.catalog.first_key_value().is_some() {
+            return Err(JournalError::Setup(format!(
+                "the journal in {} was written by another version of Tallyboard; go on with that one, or begin \
+                 anew in another directory",
+                self.path.display()
+            )));
+        }
+        let mut batch = self.database.batch().durability(Some(fjall::PersistMode::SyncAll));
+        batch.insert(&forms, FORM_KEY, [FORM]);
+        batch.commit().map_err(|error| self.failed(&error))
+    }
+
     fn failed(&self, error: &fjall::Error) -> JournalError {
         storage(&self.path, error)
+    }
+
+    fn damaged(&self, topic: &str, last: Position, why: &str) -> JournalError {
+        let Position { partition, offset } = last;
+        storage(&self.path, &format!("the block of {topic}/{partition} that ends at offset {offset}: {why}"))
     }
 
     fn open_topic(&self, name: &str, entry: &CatalogEntry) -> Result<Topic, JournalError> {
@@ -252,28 +283,31 @@ impl Journal for EmbeddedJournal {
             .zip(&topic.ends)
             .map(|(partition, end)| {
                 let end = end.load(Ordering::Acquire);
-                let first = snapshot.range(&topic.log, key(partition, 0)..key(partition, end)).next();
-                let first =
-                    first.map(|guard| guard.key()).transpose().map_err(|error| self.shared.failed(&error))?;
-                Ok((partition, first.map_or(end, |key| offset_of(&key))..end))
+                let Some(first) = snapshot.range(&topic.log, key(partition, 0)..key(partition, end)).next()
+                else {
+                    return Ok((partition, end..end));
+                };
+                let (place, bytes) = first.into_inner().map_err(|error| self.shared.failed(&error))?;
+                let last = Position { partition, offset: offset_of(&place) };
+                let start = block::start(&bytes, last.offset);
+                let start = start.map_err(|why| self.shared.damaged(&topic.name, last, &why))?;
+                Ok((partition, start..end))
             })
             .collect()
     }
 
-    fn append(&self, topic: &str, records: Vec<NewRecord>) -> Answer {
-        self.commit(records.into_iter().map(|record| (topic.to_owned(), record)).collect(), None)
+    fn append(&self, topic: &str, records: Vec<NewRecord>) -> Result<Vec<Position>, JournalError> {
+        append(self.writer(), &self.shared, records.iter().map(|record| (topic, record)), None)
     }
 
     fn exclusive(&self, name: &str) -> Result<Box<dyn ExclusiveAppender>, JournalError> {
         let mut holders = self.shared.holders.lock().unwrap_or_else(PoisonError::into_inner);
         let holder = holders.entry(name.to_owned()).or_default();
         *holder += 1;
-        let writer = self.writer.as_ref().expect("the writer lives as long as the journal");
-        let holder = (name.to_owned(), *holder);
         Ok(Box::new(EmbeddedAppender {
             shared: Arc::clone(&self.shared),
-            writer: Arc::downgrade(writer),
-            holder,
+            writer: Arc::downgrade(self.writer()),
+            holder: (name.to_owned(), *holder),
         }))
     }
 
@@ -298,7 +332,8 @@ impl ExclusiveAppender for EmbeddedAppender {
     fn append_all(&mut self, records: Vec<(String, NewRecord)>) -> Result<(), JournalError> {
         let writer =
             self.writer.upgrade().ok_or_else(|| JournalError::Fenced("the journal is closed".into()))?;
-        submit(&writer, &self.shared, records, Some(self.holder.clone())).map(drop)
+        let records = records.iter().map(|(topic, record)| (topic.as_str(), record));
+        append(&writer, &self.shared, records, Some(self.holder.clone())).map(drop)
     }
 }
 

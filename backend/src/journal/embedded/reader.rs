@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    ops::ControlFlow,
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::{Shared, Topic, key, offset_of, wait_for_commit, writer::Stored};
-use crate::journal::{Batch, JournalError, Position, ReadRecord, Reader, SIMULATION_HEADER};
+use super::{Shared, Topic, block, key, offset_of, wait_for_commit};
+use crate::journal::{Batch, JournalError, Position, Reader};
 
 pub(super) struct EmbeddedReader {
     shared: Arc<Shared>,
@@ -43,21 +44,17 @@ impl EmbeddedReader {
             batch.mark_end(partition, *next);
             return Ok(());
         }
+        // The first block from there on has the record of that offset, and others before it perhaps.
         for guard in self.topic.log.range(key(partition, *next)..key(partition, end)) {
             let (place, bytes) = guard.into_inner().map_err(|error| self.shared.failed(&error))?;
-            let offset = offset_of(&place);
-            let stored: Stored<'_> = postcard::from_bytes(&bytes).map_err(|error| JournalError::Storage {
-                path: self.shared.path.display().to_string(),
-                why: format!("record {}/{partition}/{offset}: {error}", self.topic.name),
-            })?;
-            batch.push(&ReadRecord {
-                position: Position { partition, offset },
-                timestamp_ms: Some(stored.timestamp_ms),
-                simulated: stored.headers.iter().any(|(name, _)| *name == SIMULATION_HEADER),
-                key: stored.key.unwrap_or_default(),
-                value: stored.value,
-            });
-            *next = offset + 1;
+            let last = Position { partition, offset: offset_of(&place) };
+            let start = *next;
+            block::read(&bytes, last, start, |record| {
+                batch.push(record);
+                *next = record.position.offset + 1;
+                if batch.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .map_err(|why| self.shared.damaged(&self.topic.name, last, &why))?;
             if batch.is_full() {
                 return Ok(());
             }
