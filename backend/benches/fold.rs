@@ -113,11 +113,14 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 fn fold(fold: &mut Fold, batch: &Batch) {
     let timestamp_ms = Some(now().as_millisecond());
-    for value in batch.records() {
-        let record = Record { offset: fold.next_offset(), timestamp_ms, simulated: true, value };
-        let outcome = fold.record(&record);
-        assert!(matches!(outcome, Some(Outcome::Counted { late: false })), "{outcome:?}");
-    }
+    let records = (fold.next_offset()..).zip(batch.records());
+    let records = records.map(|(offset, value)| Record { offset, timestamp_ms, simulated: true, value });
+    let mut counted = 0;
+    fold.records(records, |_, outcome| {
+        assert!(matches!(outcome, Outcome::Counted { late: false }), "{outcome:?}");
+        counted += 1;
+    });
+    assert_eq!(counted, batch.ends.len());
 }
 
 /// Nanoseconds a record, of `work` on each of `stretches` batches.
@@ -208,7 +211,7 @@ fn memory(millions: u64) {
         let (first, second) = (scramble(number), scramble(!number));
         fingerprint[..8].copy_from_slice(&first.to_le_bytes());
         fingerprint[8..].copy_from_slice(&second.to_le_bytes()[4..]);
-        partitions[usize::try_from(number % PARTITIONS).unwrap()].restore(fingerprint);
+        partitions[usize::try_from(number % PARTITIONS).unwrap()].restore(&[fingerprint]);
         if number == MILLION {
             forget_peak();
         } else if number == step {

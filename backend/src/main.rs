@@ -8,6 +8,11 @@ use tallyboard::{
     commands, serve, telemetry, watch,
 };
 
+/// Also under librdkafka, which allocates each message on one thread and frees it on another: measured in
+/// docs/benchmarks.md, "The allocator".
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::init_logs(&cli.log, cli.log_format == LogFormat::Json);

@@ -301,7 +301,7 @@ impl Checkpoints {
             crc.update(piece);
             rest.extend_from_slice(piece);
             let (whole, left) = rest.as_chunks::<FINGERPRINT_BYTES>();
-            whole.iter().for_each(|fingerprint| voters.restore(*fingerprint));
+            voters.restore(whole);
             rest = left.to_vec();
         })?;
         if !rest.is_empty() || crc.clone().finalize() != header.voters_crc {

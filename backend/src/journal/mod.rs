@@ -256,13 +256,56 @@ impl Batch {
 
     /// The records, those of one partition in the order of their offsets.
     pub fn iter(&self) -> impl Iterator<Item = ReadRecord<'_>> {
-        self.records.iter().map(|entry| ReadRecord {
+        self.records.iter().map(|entry| self.record(entry))
+    }
+
+    /// The records in pieces of one partition each: those that come one behind the other.
+    pub fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        let one_partition = |a: &Entry, b: &Entry| a.position.partition == b.position.partition;
+        self.records.chunk_by(one_partition).map(|entries| Run { batch: self, entries })
+    }
+
+    fn record(&self, entry: &Entry) -> ReadRecord<'_> {
+        ReadRecord {
             position: entry.position,
             timestamp_ms: entry.timestamp_ms,
             simulated: entry.simulated,
             key: &self.bytes[entry.start..entry.key_end],
             value: &self.bytes[entry.key_end..entry.end],
-        })
+        }
+    }
+}
+
+/// Records of a batch that come one behind the other and are of one partition: at least one.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    batch: &'a Batch,
+    entries: &'a [Entry],
+}
+
+impl<'a> Run<'a> {
+    /// The partition of all of them.
+    #[must_use]
+    pub fn partition(&self) -> u32 {
+        self.entries[0].position.partition
+    }
+
+    /// The records, in the order of their offsets.
+    pub fn iter(&self) -> impl Iterator<Item = ReadRecord<'a>> + use<'a> {
+        let batch = self.batch;
+        self.entries.iter().map(|entry| batch.record(entry))
+    }
+
+    /// The one with the lowest offset.
+    #[must_use]
+    pub fn first(&self) -> ReadRecord<'a> {
+        self.batch.record(&self.entries[0])
+    }
+
+    /// The one with the highest offset.
+    #[must_use]
+    pub fn last(&self) -> ReadRecord<'a> {
+        self.batch.record(&self.entries[self.entries.len() - 1])
     }
 }
 

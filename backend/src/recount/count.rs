@@ -12,7 +12,7 @@ use tallyboard_shared::election::Election;
 use super::{Progress, contests::Contests};
 use crate::{
     journal::{Batch, Journal, JournalError},
-    tally::{FINGERPRINT_BYTES, FingerprintKey, Fold, Outcome, PartitionTally, Record},
+    tally::{FINGERPRINT_BYTES, FingerprintKey, Fold, Outcome, PartitionTally},
 };
 
 /// How long a read waits for records that are there already.
@@ -132,26 +132,23 @@ pub(super) fn fold(
             Err(error) => return Err(error),
         }
         let before = fold.next_offset();
-        for record in batch.iter() {
-            let offset = record.position.offset;
-            if offset >= end {
-                reached = true;
-                break;
+        let kept_before = fold.fingerprints().len();
+        let mut votes = Vec::new();
+        let records = batch.iter().take_while(|record| record.position.offset < end);
+        fold.records(records, |record, outcome| {
+            if let Outcome::Counted { .. } = outcome {
+                votes.push(*record);
             }
-            let outcome = fold.record(&Record {
-                offset,
-                timestamp_ms: record.timestamp_ms,
-                simulated: record.simulated,
-                value: record.value,
-            });
-            if let Some(Outcome::Counted { .. }) = outcome {
-                let voter = match fold.fingerprints().last_chunk() {
-                    Some(voter) => *voter,
-                    None => contests.fingerprint(job.key, record.value),
-                };
-                counted(offset, &voter);
-            }
+        });
+        let mut kept = fold.fingerprints()[kept_before..].as_chunks().0.iter();
+        for vote in votes {
+            let voter = match kept.next() {
+                Some(voter) => *voter,
+                None => contests.fingerprint(job.key, vote.value),
+            };
+            counted(vote.position.offset, &voter);
         }
+        reached |= batch.iter().last().is_some_and(|record| record.position.offset >= end);
         job.progress.advance(fold.next_offset() - before);
         reached |= fold.next_offset() >= end || batch.reaches_end(partition);
         if !batch.is_empty() {

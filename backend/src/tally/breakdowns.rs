@@ -16,6 +16,22 @@ pub struct GroupCell {
     pub votes: u64,
 }
 
+/// The positions of a voter's groups, each in its own breakdown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Groups {
+    gender: u8,
+    age_band: u8,
+}
+
+impl Groups {
+    fn of(self, kind: Breakdown) -> usize {
+        usize::from(match kind {
+            Breakdown::Gender => self.gender,
+            Breakdown::AgeBand => self.age_band,
+        })
+    }
+}
+
 /// The breakdowns of one partition, as they are counted.
 #[derive(Debug)]
 pub(super) struct Breakdowns {
@@ -40,12 +56,20 @@ impl Breakdowns {
         breakdowns
     }
 
+    /// The groups that a ballot's voter is in.
+    pub(super) fn groups_of(&self, ballot: &Ballot<'_>) -> Groups {
+        if self.kinds.is_empty() {
+            return Groups::default();
+        }
+        Groups { gender: gender(ballot), age_band: age_band(ballot) }
+    }
+
     /// Counts a vote in one group of every breakdown.
-    pub(super) fn count(&mut self, candidate: u32, ballot: &Ballot<'_>) {
+    pub(super) fn count(&mut self, candidate: u32, groups: Groups) {
         let mut first = 0;
         for number in 0..self.kinds.len() {
             let kind = self.kinds[number];
-            *self.cell(candidate, first + group(kind, ballot)) += 1;
+            *self.cell(candidate, first + groups.of(kind)) += 1;
             first += kind.groups().len();
         }
     }
@@ -86,32 +110,32 @@ pub(super) fn fit(cells: &[GroupCell], kinds: &[Breakdown], candidates: usize, v
     sums_fit && cells.iter().all(inside)
 }
 
-/// The position of the ballot's voter among the groups of a breakdown.
-fn group(kind: Breakdown, ballot: &Ballot<'_>) -> usize {
-    match kind {
-        Breakdown::Gender => {
-            let told = ballot.gender.as_ref().map_or("", |gender| gender.as_str());
-            let is = |code: &str| told.eq_ignore_ascii_case(code);
-            if is("female") {
-                0
-            } else if is("male") {
-                1
-            } else if told.is_empty() || is("unknown") {
-                3
-            } else {
-                2
-            }
-        }
-        Breakdown::AgeBand => match ballot.age {
-            Some(0..18) => 0,
-            Some(18..25) => 1,
-            Some(25..35) => 2,
-            Some(35..45) => 3,
-            Some(45..55) => 4,
-            Some(55..65) => 5,
-            Some(65..) => 6,
-            None => 7,
-        },
+/// The position of the ballot's voter in [`Breakdown::Gender`].
+fn gender(ballot: &Ballot<'_>) -> u8 {
+    let told = ballot.gender.as_ref().map_or("", |gender| gender.as_str());
+    let is = |code: &str| told.eq_ignore_ascii_case(code);
+    if is("female") {
+        0
+    } else if is("male") {
+        1
+    } else if told.is_empty() || is("unknown") {
+        3
+    } else {
+        2
+    }
+}
+
+/// The position of the ballot's voter in [`Breakdown::AgeBand`].
+fn age_band(ballot: &Ballot<'_>) -> u8 {
+    match ballot.age {
+        Some(0..18) => 0,
+        Some(18..25) => 1,
+        Some(25..35) => 2,
+        Some(35..45) => 3,
+        Some(45..55) => 4,
+        Some(55..65) => 5,
+        Some(65..) => 6,
+        None => 7,
     }
 }
 
@@ -126,7 +150,9 @@ mod tests {
             r#"{{"voter_id":"v","candidate_id":"c","voting_time":"2026-11-03 08:15:00","location_id":"p"{fields}}}"#
         );
         let ballot = decode(record.as_bytes()).unwrap();
-        let seen = [Breakdown::Gender, Breakdown::AgeBand].map(|kind| kind.groups()[group(kind, &ballot)]);
+        let kinds = [Breakdown::Gender, Breakdown::AgeBand];
+        let groups = Breakdowns::new(&kinds).groups_of(&ballot);
+        let seen = kinds.map(|kind| kind.groups()[groups.of(kind)]);
         assert_eq!(seen, [gender, age_band], "{fields}");
     }
 

@@ -468,4 +468,46 @@ proptest! {
         let bytes = |tallies: Vec<PartitionTally>| tallies.iter().map(PartitionTally::encode).collect::<Vec<_>>();
         prop_assert_eq!(bytes(tallies(&election, &log, 2)), bytes(tallies(&election, &log, 2)));
     }
+
+    /// With names, contests and descriptions that are new in the middle of what is read together, and repetitions.
+    #[test]
+    fn records_that_are_read_together_are_judged_like_one_after_the_other(
+        log in proptest::collection::vec((0..40u8, 0..3u8, 0..4u8, 0..3u8, 0..8u8, 0..12u8), 0..200),
+    ) {
+        let fixed = defined(|text| text.replace("c1", "c0").replace("\"A\"", "\"p0\"").replace("\"mayor\"", "\"k1\""));
+        for election in [election::undefined(), fixed] {
+            let values: Vec<_> = log.iter().map(|(voter, contest, candidate, place, told, odd)| {
+                let contest = ["president", "k1", "k2"][usize::from(*contest)];
+                let tell = |bit: u8, text: &str| if told & bit == 0 { "" } else { text }.to_owned();
+                let [name, party, photo] = [
+                    tell(1, &format!(r#","candidate_name":"N{voter}""#)),
+                    tell(2, &format!(r#","party_affiliation":"P{voter}""#)),
+                    tell(4, &format!(r#","photo_url":"/{voter}""#)),
+                ];
+                let end = if *odd == 0 { "" } else { "}" };
+                format!(
+                    r#"{{"voter_id":"v{voter}","contest_id":"{contest}","candidate_id":"c{candidate}","voting_time":"2026-11-03 12:{:02}:00","location_id":"p{place}"{name}{party}{photo}{end}"#,
+                    odd * 5,
+                )
+            }).collect();
+            // Now and then a record comes that was there before.
+            let offsets = (0u64..).zip(&log).map(|(n, fields)| n.saturating_sub(if fields.5 == 1 { 3 } else { 0 }));
+            let records: Vec<_> = offsets
+                .zip(&values)
+                .map(|(offset, value)| Record { offset, timestamp_ms: None, simulated: false, value: value.as_bytes() })
+                .collect();
+            let (mut one_by_one, mut together) = (fold(&election), fold(&election));
+            one_by_one.keep_fingerprints();
+            together.keep_fingerprints();
+            let mut outcomes = Vec::new();
+            together.records(records.iter().copied(), |record, outcome| outcomes.push((record.offset, outcome)));
+            let expected: Vec<_> = records
+                .iter()
+                .filter_map(|record| Some((record.offset, one_by_one.record(record)?)))
+                .collect();
+            prop_assert_eq!(outcomes, expected);
+            prop_assert_eq!(together.fingerprints(), one_by_one.fingerprints());
+            prop_assert_eq!(together.tally().encode(), one_by_one.tally().encode());
+        }
+    }
 }

@@ -84,6 +84,19 @@ impl Roster {
         }
     }
 
+    /// Whether no ballot changes what is known here, so that every answer holds for the ballots that come, too.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Defined(_))
+    }
+
+    /// Whether a ballot with this choice, should it be counted, tells nothing new: the choice stays what it is.
+    pub(super) fn knows(&self, choice: Choice, ballot: &Ballot<'_>) -> bool {
+        match self {
+            Self::Defined(_) => true,
+            Self::Discovering(roster) => roster.knows(choice, ballot),
+        }
+    }
+
     /// Takes up the names of a ballot that is counted; nothing else may leave a trace here.
     pub(super) fn take_up(&mut self, choice: Choice, ballot: &Ballot<'_>) {
         if let Self::Discovering(roster) = self {
@@ -191,6 +204,21 @@ impl DiscoveringRoster {
             candidate: candidate.ok_or(Reason::UnknownCandidate)?,
             location: location.ok_or(Reason::UnknownLocation)?,
         })
+    }
+
+    fn knows(&self, choice: Choice, ballot: &Ballot<'_>) -> bool {
+        let is_known = |number: u32, known: usize| (number as usize) < known;
+        is_known(choice.contest, self.names.contests.len())
+            && is_known(choice.location, self.names.locations.len())
+            && self.names.candidates.get(choice.candidate as usize).is_some_and(|candidate| {
+                [
+                    (&candidate.name, &ballot.candidate_name),
+                    (&candidate.party, &ballot.party),
+                    (&candidate.photo_url, &ballot.photo_url),
+                ]
+                .iter()
+                .all(|(known, told)| known.is_some() || told.is_none())
+            })
     }
 
     fn take_up(&mut self, choice: Choice, ballot: &Ballot<'_>) {

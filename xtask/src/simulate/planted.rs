@@ -51,13 +51,13 @@ pub(crate) const PLANTED: &[Planted] = &[
         edits: &[
             Edit {
                 file: FOLD,
-                find: "        let voter = self.voters.first_vote(",
-                replace: "        *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;\n        let voter = self.voters.first_vote(",
+                find: "        *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;\n",
+                replace: "",
             },
             Edit {
                 file: FOLD,
-                find: "        self.roster.take_up(choice, &ballot);\n        *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;\n",
-                replace: "        self.roster.take_up(choice, &ballot);\n",
+                find: "        if !self.voters.take_up(voter) {",
+                replace: "        *self.cells.entry((choice.candidate, choice.location)).or_default() += 1;\n        if !self.voters.take_up(voter) {",
             },
         ],
     },
@@ -70,11 +70,19 @@ pub(crate) const PLANTED: &[Planted] = &[
         }],
     },
     Planted {
+        name: "names-read-ahead-are-taken-for-known",
+        edits: &[Edit {
+            file: FOLD,
+            find: "            Ok((ballot, reading)) => self.roster.knows(reading.choice, &ballot).then_some(Ok(reading)),",
+            replace: "            Ok((_, reading)) => Some(Ok(reading)),",
+        }],
+    },
+    Planted {
         name: "forget-voters-rejected-late",
         edits: &[Edit {
             file: FOLD,
             find: "        if late && self.rules.rejects_late {\n            return Err(Reason::Late);\n        }\n",
-            replace: "        if late && self.rules.rejects_late {\n            let _: Option<[u8; FINGERPRINT_BYTES]> = self.voters.first_vote(choice.contest, ballot.voter_id.as_str());\n            return Err(Reason::Late);\n        }\n",
+            replace: "        if late && self.rules.rejects_late {\n            self.voters.take_up(voter);\n            return Err(Reason::Late);\n        }\n",
         }],
     },
     Planted {
@@ -218,8 +226,8 @@ pub(crate) const PLANTED: &[Planted] = &[
         name: "late-votes-miss-the-timeline",
         edits: &[Edit {
             file: FOLD,
-            find: "        self.timeline.count(ballot.cast_at_ms, choice.candidate);\n",
-            replace: "        if !late {\n            self.timeline.count(ballot.cast_at_ms, choice.candidate);\n        }\n",
+            find: "        self.timeline.count(cast_at_ms, choice.candidate);\n",
+            replace: "        if !late {\n            self.timeline.count(cast_at_ms, choice.candidate);\n        }\n",
         }],
     },
     Planted {
@@ -227,13 +235,13 @@ pub(crate) const PLANTED: &[Planted] = &[
         edits: &[
             Edit {
                 file: FOLD,
-                find: "        self.breakdowns.count(choice.candidate, &ballot);\n",
+                find: "        self.breakdowns.count(choice.candidate, groups);\n",
                 replace: "",
             },
             Edit {
                 file: FOLD,
-                find: "        let voter = self.voters.first_vote(",
-                replace: "        self.breakdowns.count(choice.candidate, &ballot);\n        let voter = self.voters.first_vote(",
+                find: "        if !self.voters.take_up(voter) {",
+                replace: "        self.breakdowns.count(choice.candidate, groups);\n        if !self.voters.take_up(voter) {",
             },
         ],
     },

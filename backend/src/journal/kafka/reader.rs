@@ -30,8 +30,9 @@ pub const READER_PROPERTIES: [(&str, &str); 8] = [
     ("auto.offset.reset", "error"),
     ("fetch.wait.max.ms", "100"),
     ("fetch.queue.backoff.ms", "20"),
-    // Per client, not per partition: bounds the memory of what is fetched ahead.
-    ("queued.max.messages.kbytes", "65536"),
+    // Per client, not per partition: bounds the memory of what is fetched ahead. Some 50 ms of a count at full speed; four
+    // times as much was no faster.
+    ("queued.max.messages.kbytes", "16384"),
 ];
 
 pub(super) struct KafkaReader {

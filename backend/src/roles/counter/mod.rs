@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     checkpoint::{Checkpoints, LastRecord, Restored, Step},
-    journal::{Batch, Journal, ReadRecord, Topics},
+    journal::{Batch, Journal, ReadRecord, Run, Topics},
     roles::{Clock, Shell},
     tally::{FingerprintKey, Fold, Outcome, Record},
 };
@@ -142,6 +142,17 @@ struct Told {
     due_ms: i64,
 }
 
+impl<'a> From<ReadRecord<'a>> for Record<'a> {
+    fn from(record: ReadRecord<'a>) -> Self {
+        Self {
+            offset: record.position.offset,
+            timestamp_ms: record.timestamp_ms,
+            simulated: record.simulated,
+            value: record.value,
+        }
+    }
+}
+
 /// How far the checkpoint has come.
 struct CheckpointState {
     /// Of the opening that this counter belongs to; [`None`] where there are no checkpoints.
@@ -246,12 +257,6 @@ impl Counter {
         self.checkpoint.refuted
     }
 
-    /// Whether a record, should it be rejected, isn't on the topic of rejected records yet.
-    #[must_use]
-    pub fn is_news(&self, record: &ReadRecord<'_>) -> bool {
-        record.position.offset >= self.rejections_told
-    }
-
     /// Below this offset rejected records lie on their topic already.
     #[must_use]
     pub fn rejections_told(&self) -> u64 {
@@ -267,28 +272,21 @@ impl Counter {
         }
     }
 
-    /// Takes a record; [`None`] for one that was taken before, and for all where the log refutes the checkpoint.
-    pub fn record(&mut self, record: &ReadRecord<'_>) -> Option<Outcome> {
+    /// Takes records of this partition, and tells `each` what became of it. Those that were taken before, and all where
+    /// the log refutes the checkpoint, are passed over.
+    pub fn records<'a>(&mut self, run: &Run<'a>, each: impl FnMut(&ReadRecord<'a>, Outcome)) {
         self.at_end = false;
         if let Some(awaited) = self.checkpoint.awaited.take() {
-            self.checkpoint.refuted = awaited != LastRecord::of(record);
+            self.checkpoint.refuted = awaited != LastRecord::of(&run.first());
         }
         if self.checkpoint.refuted {
-            return None;
+            return;
         }
-        self.fold.record(&Record {
-            offset: record.position.offset,
-            timestamp_ms: record.timestamp_ms,
-            simulated: record.simulated,
-            value: record.value,
-        })
-    }
-
-    /// Takes note of the newest record of a batch, so that a checkpoint can name it.
-    pub fn end_batch(&mut self, record: &ReadRecord<'_>) {
-        // One that was passed over isn't the newest.
-        if self.checkpoint.generation.is_some() && record.position.offset + 1 == self.fold.next_offset() {
-            self.checkpoint.last = Some(LastRecord::of(record));
+        self.fold.records(run.iter(), each);
+        let newest = run.last();
+        // One that was passed over isn't the newest that was counted.
+        if self.checkpoint.generation.is_some() && newest.position.offset + 1 == self.fold.next_offset() {
+            self.checkpoint.last = Some(LastRecord::of(&newest));
         }
     }
 
@@ -387,8 +385,15 @@ mod tests {
         ReadRecord { position, timestamp_ms: None, simulated: false, key: b"", value: value.as_bytes() }
     }
 
+    fn count(counter: &mut Counter, record: &ReadRecord<'_>) -> Option<Outcome> {
+        let (mut batch, mut outcomes) = (Batch::default(), Vec::new());
+        batch.push(record);
+        batch.runs().for_each(|run| counter.records(&run, |_, outcome| outcomes.push(outcome)));
+        outcomes.pop()
+    }
+
     fn feed(counter: &mut Counter, offset: u64) {
-        assert_eq!(counter.record(&record(offset, &vote(offset))), Some(Outcome::Counted { late: false }));
+        assert_eq!(count(counter, &record(offset, &vote(offset))), Some(Outcome::Counted { late: false }));
     }
 
     #[test]
@@ -431,7 +436,7 @@ mod tests {
         let mut counter = Counter::resume(&settings, 4, restored(Some(last), &settings.election), 0, 1);
         counter.reached_end(9);
         assert_eq!(counter.next_offset(), 3);
-        assert_eq!(counter.record(&record(2, &vote(7))), None);
+        assert_eq!(count(&mut counter, &record(2, &vote(7))), None);
         counter.reached_end(9);
         assert_eq!(counter.next_offset(), 3);
     }
@@ -455,17 +460,17 @@ mod tests {
         let mut counter = resume();
         assert_eq!((counter.start_offset(), counter.tick(0)), (2, None));
         assert!(counter.last_checkpoint().is_none());
-        assert_eq!(counter.record(&record(2, &vote(2))), None);
+        assert_eq!(count(&mut counter, &record(2, &vote(2))), None);
         assert!(!counter.is_refuted() && counter.start_offset() == 3 && counter.tick(0).is_some());
         feed(&mut counter, 3);
 
         let mut other_content = resume();
-        assert_eq!(other_content.record(&record(2, &vote(7))), None);
+        assert_eq!(count(&mut other_content, &record(2, &vote(7))), None);
         assert!(other_content.is_refuted() && other_content.tick(0).is_none());
-        assert_eq!(other_content.record(&record(3, &vote(3))), None);
+        assert_eq!(count(&mut other_content, &record(3, &vote(3))), None);
 
         let mut other_place = resume();
-        assert_eq!(other_place.record(&record(3, &vote(2))), None);
+        assert_eq!(count(&mut other_place, &record(3, &vote(2))), None);
         assert!(other_place.is_refuted() && other_place.last_checkpoint().is_none());
     }
 
@@ -475,7 +480,6 @@ mod tests {
         let mut counter = Counter::new(&settings, 4, 0, Some(1));
         assert!(counter.checkpoint(0).is_none());
         feed(&mut counter, 0);
-        counter.end_batch(&record(0, &vote(0)));
         assert!(counter.checkpoint(4999).is_none());
         let step = counter.checkpoint(5000).unwrap();
         let (tally, last) = step.tally.unwrap();
@@ -498,7 +502,7 @@ mod tests {
             let value = format!(
                 r#"{{"voter_id":"v{offset}","candidate_id":"candidate-{offset}","voting_time":"2026-11-03 08:15:00","location_id":"place-{offset}"}}"#
             );
-            assert!(counter.record(&record(offset, &value)).is_some());
+            assert!(count(&mut counter, &record(offset, &value)).is_some());
         }
         let bytes = counter.tick(0).unwrap();
         assert!(bytes.len() > 2 * BYTES_PER_INTERVAL, "{}", bytes.len());

@@ -14,7 +14,7 @@ use super::{
     share::{Assigned, Progress},
 };
 use crate::{
-    journal::{Batch, Journal, JournalError, ReadRecord, Reader, read_to_end},
+    journal::{Batch, Journal, JournalError, Reader, read_to_end},
     roles::{Clock, Pace, RETRY_REST, Shell},
     tally::{Outcome, PartitionTally},
 };
@@ -198,33 +198,23 @@ impl Worker {
 
     fn count(&mut self) {
         let (mut counted, mut rejected, mut news) = (0u64, 0u64, Vec::new());
-        let mut newest = BTreeMap::<u32, ReadRecord<'_>>::new();
-        let mut before: Option<ReadRecord<'_>> = None;
-        for record in self.batch.iter() {
-            // Records come in runs of one partition: the map is touched only between two runs.
-            if let Some(before) = before.replace(record)
-                && before.position.partition != record.position.partition
-            {
-                newest.insert(before.position.partition, before);
-            }
+        for run in self.batch.runs() {
             // A record of a partition that has just been taken away is somebody else's.
-            let Some(counter) = self.counters.get_mut(&record.position.partition) else {
+            let Some(counter) = self.counters.get_mut(&run.partition()) else {
                 continue;
             };
-            match counter.record(&record) {
-                Some(Outcome::Counted { .. }) => counted += 1,
-                Some(Outcome::Rejected(reason)) => {
+            let rejections_told = counter.rejections_told();
+            counter.records(&run, |record, outcome| match outcome {
+                Outcome::Counted { .. } => counted += 1,
+                Outcome::Rejected(reason) => {
                     rejected += 1;
-                    if counter.is_news(&record) {
-                        news.push(rejected_record(&self.settings.topics.votes, &record, reason));
+                    if record.position.offset >= rejections_told {
+                        news.push(rejected_record(&self.settings.topics.votes, record, reason));
                     }
                 }
-                None => {}
-            }
+            });
         }
-        newest.extend(before.map(|record| (record.position.partition, record)));
         for (partition, counter) in &mut self.counters {
-            newest.get(partition).into_iter().for_each(|record| counter.end_batch(record));
             self.batch.end(*partition).into_iter().for_each(|end| counter.reached_end(end));
         }
         metrics::counter!("tallyboard_votes_folded_total", "outcome" => "counted").increment(counted);

@@ -16,7 +16,9 @@ const BLOCK_BYTES: usize = 64;
 /// Reads a record, or leaves it to `serde_json` as [`None`].
 pub(super) fn read(json: &str) -> Option<Vote<'_>> {
     let json = json.trim_matches([' ', '\t', '\n', '\r']);
-    let mut object = Scanner { json, at: 0, quotes: Quotes::find(json.as_bytes())?, next_quote: 0 };
+    let mut quotes = Quotes { positions: [0; QUOTES_MAX], count: 0 };
+    quotes.find(json.as_bytes())?;
+    let mut object = Scanner { json, at: 0, quotes: &quotes, next_quote: 0 };
     let vote = object.vote()?;
     (object.at == json.len()).then_some(vote)
 }
@@ -29,16 +31,15 @@ struct Quotes {
 
 impl Quotes {
     /// `None` where there are backslashes, control characters or too many quotes.
-    fn find(bytes: &[u8]) -> Option<Self> {
-        let mut quotes = Self { positions: [0; QUOTES_MAX], count: 0 };
+    fn find(&mut self, bytes: &[u8]) -> Option<()> {
         let mut odd = u8x16::ZERO;
         let (blocks, rest) = bytes.as_chunks();
         let mut last = [b' '; BLOCK_BYTES];
         last[..rest.len()].copy_from_slice(rest);
         for (number, block) in blocks.iter().chain([&last]).enumerate() {
-            quotes.add(number * BLOCK_BYTES, quote_bits(block, &mut odd))?;
+            self.add(number * BLOCK_BYTES, quote_bits(block, &mut odd))?;
         }
-        (odd.to_bitmask() == 0).then_some(quotes)
+        (odd.to_bitmask() == 0).then_some(())
     }
 
     fn add(&mut self, start: usize, mut bits: u64) -> Option<()> {
@@ -75,14 +76,14 @@ enum Scalar<'a> {
     Literal,
 }
 
-struct Scanner<'a> {
+struct Scanner<'a, 'q> {
     json: &'a str,
     at: usize,
-    quotes: Quotes,
+    quotes: &'q Quotes,
     next_quote: usize,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> Scanner<'a, '_> {
     fn vote(&mut self) -> Option<Vote<'a>> {
         let mut vote = Vote::default();
         self.object(|scanner, name| match (name, scanner.peek()?) {
