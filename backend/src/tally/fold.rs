@@ -337,5 +337,9 @@ impl Rules {
 }
 
 #[cfg(test)]
+#[path = "fold_properties.rs"]
+mod properties;
+
+#[cfg(test)]
 #[path = "fold_tests.rs"]
 mod tests;
