@@ -1,5 +1,9 @@
 // Every screen of the demo after a minute, as the README shows some of them.
 
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import type { Page } from "@playwright/test";
 
 import { expect, test } from "../tests/fixtures.ts";
@@ -9,7 +13,11 @@ const VOTES_MIN = 900_000;
 const SCREENS = { contest: "contest", place: "place?place=AL", quality: "quality", replay: "replay" };
 
 test("pictures of every screen", async ({ dashboard, serve }) => {
-  const server = await serve("--simulate", "20000/s");
+  // A night in a minute: windows of a second instead of a minute.
+  const folder = await mkdtemp(join(tmpdir(), "tallyboard-screenshots-"));
+  const definition = join(folder, "marenne.toml");
+  await writeFile(definition, 'timeline_window = "1s"\n' + (await readFile("../backend/elections/marenne.toml", "utf8")));
+  const server = await serve("--simulate", "20000/s", "--election", definition);
   const { page } = dashboard;
   await page.setViewportSize({ width: 1440, height: 1152 });
   await dashboard.open(server.url);
@@ -42,6 +50,7 @@ test("pictures of every screen", async ({ dashboard, serve }) => {
     await expect(page.locator(`main #${scene}`)).toBeVisible({ timeout: 60_000 });
     await picture(page, `wall-${scene}`);
   }
+  await rm(folder, { recursive: true, force: true });
 });
 
 /** In light and in dark. */

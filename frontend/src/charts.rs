@@ -30,7 +30,7 @@ extern "C" {
     type Instance;
 
     #[wasm_bindgen(catch, js_namespace = echarts)]
-    fn init(node: &web_sys::Element) -> Result<Instance, JsValue>;
+    fn init(node: &web_sys::Element, theme: &JsValue, how: &JsValue) -> Result<Instance, JsValue>;
 
     #[wasm_bindgen(method, js_name = setOption)]
     fn set_option(this: &Instance, option: &JsValue, how: &JsValue);
@@ -69,7 +69,7 @@ impl Mounted {
         if !loaded {
             return None;
         }
-        let instance = init(node).ok()?;
+        let instance = init(node, &JsValue::NULL, &how_sharp(node)?).ok()?;
         let fitted = JsValue::from(&instance).unchecked_into::<Instance>();
         let on_resize = Closure::<dyn FnMut()>::new(move || fitted.resize());
         let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok();
@@ -110,6 +110,15 @@ impl Drop for Mounted {
         }
         self.instance.dispose();
     }
+}
+
+/// As many pixels as the screen has, on an enlarged page too.
+fn how_sharp(node: &web_sys::Element) -> Option<JsValue> {
+    let zoom = js_sys::Reflect::get(node, &"currentCSSZoom".into()).ok().and_then(|zoom| zoom.as_f64());
+    let ratio = window().device_pixel_ratio() * zoom.unwrap_or(1.0);
+    let how = js_sys::Object::new();
+    js_sys::Reflect::set(&how, &"devicePixelRatio".into(), &ratio.into()).ok()?;
+    Some(how.into())
 }
 
 /// Lets numbers on axes and in tooltips be written by `writer`: an option of JSON alone can't hold a function.

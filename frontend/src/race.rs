@@ -83,6 +83,16 @@ impl Race {
         ratio(*self.votes.get(standing)?.get(time)?, self.sum(time))
     }
 
+    /// The time before the race can be drawn: with less than a hundredth of the votes, a few early ballots would take
+    /// up most of the width. Nothing is lost, because sums go on from there.
+    #[must_use]
+    pub fn beginning(&self) -> usize {
+        let newest = self.times_ms.len().saturating_sub(1);
+        let total = self.sum(newest);
+        let first = (0..newest).find(|time| self.sum(*time) * 100 >= total);
+        first.unwrap_or(newest).saturating_sub(1)
+    }
+
     /// The race as a table, newest first.
     #[must_use]
     pub fn table(&self, standings: &[Standing]) -> Table {
@@ -118,8 +128,10 @@ impl Race {
         };
         let Some(leader) = first_at(last) else { return tr("Nobody is alone in front.").to_owned() };
         let name = &standings[leader].name;
-        match (0..last).rev().find(|time| first_at(*time) != Some(leader)) {
-            None | Some(0) => say!("{name} has been in front from the first votes on.", name = name),
+        let beginning = self.beginning();
+        let before = (beginning..last).rev().find(|time| first_at(*time) != Some(leader));
+        match before.filter(|before| *before != beginning) {
+            None => say!("{name} has been in front from the first votes on.", name = name),
             Some(before) => {
                 let since = Cell::Time(self.times_ms[before + 1]).words(offset_minutes);
                 say!(
@@ -284,13 +296,23 @@ pub(crate) mod tests {
         assert_eq!(race.votes, [[0, 1, 6], [0, 3, 4], [0, 1, 2]]);
         assert_eq!((race.sum(2), race.share(0, 2), race.share(0, 0)), (12, Some(0.5), None));
         assert_eq!((race.times_ms.len(), race.settled), (3, 2));
-        assert_eq!(race.leads(0, 1), [0, -2, 2]);
+        assert_eq!((race.leads(0, 1), race.beginning()), (vec![0, -2, 2], 0));
         let table = race.table(&standings);
         assert_eq!(table.rows[0].cells[0], Cell::Count(Some(6)), "the newest comes first");
         assert_eq!(
             race.says(&standings, 0),
             "Candidate 0 has been in front since 20:17:00, by the time at which votes were cast."
         );
+    }
+
+    #[test]
+    fn a_few_early_ballots_do_not_take_up_the_width() {
+        let standings = ranked(&[1_000, 500]);
+        let early: Vec<&[u64]> = vec![&[0, 1], &[1, 0], &[0, 1], &[500, 200], &[499, 298]];
+        let race = race(&timeline(&early), &ContestId::new("president"), &standings).unwrap();
+        assert_eq!((race.times_ms.len(), race.beginning()), (6, 3));
+        assert_eq!(race.says(&standings, 0), "Candidate 0 has been in front from the first votes on.");
+        assert_eq!(race.table(&standings).rows.len(), 6, "the table has every window");
     }
 
     #[test]

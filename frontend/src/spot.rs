@@ -221,7 +221,10 @@ pub fn turnout_says(parts: &[Part]) -> String {
     let points = (own_share - whole_share) * 100.0;
     let (place, turnout) = (&own.name, format::percent(Some(own_share)));
     let distance = format::decimal(points.abs());
-    if points < 0.0 {
+    // What is shown as 0.0 isn't called higher or lower.
+    if points.abs() < 0.05 {
+        say!("Turnout in {place} is {turnout}, as everywhere together.", place = place, turnout = turnout)
+    } else if points < 0.0 {
         say!(
             "Turnout in {place} is {turnout}, {points} points lower than everywhere together.",
             place = place,
@@ -308,6 +311,9 @@ pub(crate) mod tests {
         assert_eq!(names, ["Alder", "Dale", "West", "Everywhere"]);
         let said = turnout_says(&parts).replace('\u{202f}', " ");
         assert_eq!(said, "Turnout in Alder is 4.0 %, 6.0 points lower than everywhere together.");
+        let mut same = parts.clone();
+        same[0].share = same[3].share;
+        assert!(turnout_says(&same).ends_with(", as everywhere together."));
         assert_eq!(turnout_table(&parts).rows[1].cells[1], Cell::Share(Some(0.2)));
         let values: Vec<_> = facts(&spot.place, &results)
             .into_iter()

@@ -14,6 +14,9 @@ use crate::{app::Context, board::Board, format, say};
 /// How long the server is left alone between two questions; it answers unchanged timelines with a tag alone.
 const INTERVAL_MS: u32 = 4_000;
 
+/// How often is looked whether something was published.
+const WAIT_MS: u32 = 500;
+
 /// Older than this, a timeline isn't passed off as current any more.
 const STALE_MS: f64 = 15_000.0;
 
@@ -68,6 +71,11 @@ pub fn follow() -> RwSignal<Track> {
     spawn_local(async move {
         while !gone.get() {
             // A page that stands still stands still as a whole.
+            // Before the first publication there is nothing to ask for.
+            if feed.live.with_value(|live| live.version().is_none()) {
+                TimeoutFuture::new(WAIT_MS).await;
+                continue;
+            }
             if !feed.is_held() {
                 let answer = read().await;
                 if gone.get() {

@@ -28,7 +28,7 @@ pub struct Curve {
     pub counts: Vec<u64>,
 }
 
-/// The candidates of a race.
+/// The candidates of a race, from its [beginning](Race::beginning) on.
 #[must_use]
 pub fn of_race(race: &Race, standings: &[Standing]) -> Vec<Curve> {
     standings
@@ -39,7 +39,7 @@ pub fn of_race(race: &Race, standings: &[Standing]) -> Vec<Curve> {
             name: standing.name.clone(),
             label: standing.short_name.clone(),
             tone: standing.tone.clone(),
-            counts: counts.clone(),
+            counts: counts[race.beginning()..].to_vec(),
         })
         .collect()
 }

@@ -66,7 +66,7 @@ fn bars(
         .iter()
         .map(|part| json!({ "value": value(part), "key": part.key, "label": { "formatter": words(part) } }))
         .collect();
-    over["series"] = json!([{ "data": items, "colorBy": "data" }]);
+    over["series"] = json!([{ "data": items, "colorBy": "data", "barMaxWidth": 36 }]);
     Drawing::new(drawn, over, palette)
 }
 

@@ -125,9 +125,10 @@ fn RacePanel(shown: Shown, track: RwSignal<Track>, race: Memo<Option<Race>>) -> 
         race.with(|race| {
             let Some(race) = race else { return Drawing::default() };
             let curves = shown.folded.with(|folded| curves::of_race(race, folded));
+            let times_ms = &race.times_ms[race.beginning()..];
             context.theme.palette.with(|palette| match form.get() {
-                RaceForm::Lines => count_lines(&race.times_ms, &curves, palette, offset_minutes),
-                RaceForm::Shares => share_bands(&race.times_ms, &curves, palette, offset_minutes),
+                RaceForm::Lines => count_lines(times_ms, &curves, palette, offset_minutes),
+                RaceForm::Shares => share_bands(times_ms, &curves, palette, offset_minutes),
             })
         })
     });
@@ -183,10 +184,11 @@ fn DuelPanel(shown: Shown, track: RwSignal<Track>, race: Memo<Option<Race>>) -> 
     let drawing = Memo::new(move |_| {
         let offset_minutes = context.offset_minutes.get();
         leads.with(|leads| match leads {
-            Some((race, leads, pair)) => context
-                .theme
-                .palette
-                .with(|palette| lead_line(&race.times_ms, leads, pair, palette, offset_minutes)),
+            Some((race, leads, pair)) => context.theme.palette.with(|palette| {
+                let beginning = race.beginning();
+                let times_ms = &race.times_ms[beginning..];
+                lead_line(times_ms, &leads[beginning..], pair, palette, offset_minutes)
+            }),
             None => Drawing::default(),
         })
     });
