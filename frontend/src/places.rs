@@ -117,23 +117,22 @@ pub struct Page {
 
 /// The places in which votes are cast: a region that only sums up its parts isn't one.
 #[must_use]
-pub fn counted(results: &Results) -> Vec<LocationResult> {
+pub fn counted(results: &Results) -> Vec<&LocationResult> {
     let regions: HashSet<_> = results.regions.iter().map(|region| &region.id).collect();
-    let places = results.locations.iter().filter(|place| place.votes > 0 || !regions.contains(&place.id));
-    places.cloned().collect()
+    results.locations.iter().filter(|place| place.votes > 0 || !regions.contains(&place.id)).collect()
 }
 
 /// The rows of a contest, in the order of the results.
 #[must_use]
-pub fn rows(
-    locations: &[LocationResult],
+pub fn rows<'a>(
+    locations: impl IntoIterator<Item = &'a LocationResult>,
     contest: Option<&ContestId>,
     standings: &[Standing],
 ) -> Vec<PlaceRow> {
     let by_id: HashMap<&CandidateId, &Standing> =
         standings.iter().map(|standing| (&standing.id, standing)).collect();
     locations
-        .iter()
+        .into_iter()
         .map(|place| PlaceRow {
             id: place.id.clone(),
             name: place.name.clone(),

@@ -1,5 +1,7 @@
 //! The map of tiles: every tile is a link to its place, so it can be read and followed without a mouse.
 
+use std::collections::HashMap;
+
 use leptos::prelude::*;
 use tallyboard_shared::ids::CandidateId;
 
@@ -79,10 +81,14 @@ fn Tiles(drawn: Memo<Vec<Tile>>) -> impl IntoView {
             drawn.iter().map(|tile| (tile.id.clone(), tile.row, tile.column)).collect::<Vec<_>>()
         })
     });
+    let by_id = Memo::new(move |_| {
+        drawn
+            .with(|drawn| drawn.iter().map(|tile| (tile.id.clone(), tile.clone())).collect::<HashMap<_, _>>())
+    });
     view! {
         <ul class="tiles" data-testid="map-tiles">
             <For each=move || order.get() key=Clone::clone children=move |(id, row, column)| {
-                let tile = Memo::new(move |_| drawn.with(|drawn| drawn.iter().find(|tile| tile.id == id).cloned()));
+                let tile = Memo::new(move |_| by_id.with(|by_id| by_id.get(&id).cloned()));
                 view! { <TileLink tile row column/> }
             }/>
         </ul>

@@ -81,7 +81,7 @@ impl Shown {
                 results.with(|results| {
                     let locations =
                         results.as_ref().map(|results| places::counted(results)).unwrap_or_default();
-                    standings.with(|standings| places::rows(&locations, contest_id.get().as_ref(), standings))
+                    standings.with(|standings| places::rows(locations, contest_id.get().as_ref(), standings))
                 })
             }),
             blank: Memo::new(move |_| contest.with(|contest| blank(contest.as_ref()))),
