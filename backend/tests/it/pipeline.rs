@@ -207,6 +207,12 @@ fn survive(
     let before = server.results_of(RECORDS / 5);
     let seen = browser.results_at(before.version);
     assert!(seen.totals.votes >= before.totals.votes);
+    // However fast the votes came: the next one is to go on from a checkpoint.
+    let checkpoints = data_dir.join("checkpoints");
+    server.wait_for("a checkpoint", |_| {
+        let files = std::fs::read_dir(&checkpoints).into_iter().flatten().flatten();
+        files.map(|file| file.path()).any(|path| path.extension().is_some_and(|kind| kind == "tally"))
+    });
     server.kill();
 
     let mut server = Server::start(data_dir, &address, &server_arguments);
