@@ -246,3 +246,28 @@ fn events_are_the_messages_of_the_document_and_go_on_where_they_broke_off() {
     let goodbye = stream.map(|(_, message)| message).last().unwrap();
     assert_eq!((&goodbye["type"], &goodbye["reason"]), (&json!("goodbye"), &json!("restart")));
 }
+
+#[test]
+fn a_stream_takes_a_place_and_gives_it_back_and_strangers_get_none() {
+    let mut site = demo_definition_site(&["--max-connections-per-address", "1"]);
+    let refused = |server: &Server, headers: &[(&str, &str)]| {
+        let agent = ureq::Agent::from(ureq::Agent::config_builder().http_status_as_error(false).build());
+        let mut request = agent.get(server.url("/api/v1/stream"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.call().unwrap();
+        if response.status() == 200 {
+            return None;
+        }
+        let body: Value = serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
+        Some(body["code"].as_str().unwrap().to_owned())
+    };
+    let stranger = [("origin", "https://evil.example")];
+    assert_eq!(refused(&site.server, &stranger).as_deref(), Some("origin_not_allowed"));
+    let mut stream = events(&site.server, None);
+    assert_eq!(stream.next().unwrap().1["type"], "welcome");
+    assert_eq!(refused(&site.server, &[]).as_deref(), Some("too_many_connections"));
+    drop(stream);
+    site.server.wait_for("a place", |server| refused(server, &[]).is_none());
+}
