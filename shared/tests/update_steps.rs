@@ -9,6 +9,7 @@ use tallyboard_shared::{
     Timestamp,
     election::{Breakdown, Mode},
     ids::{CandidateId, ContestId, ElectionId, LocationId, Partition},
+    message::{ClientMessage, ServerMessage},
     reason::Reason,
     results::{
         CandidateResult, ContestResult, CountStatus, ElectionRef, GroupResult, LocationContest,
@@ -142,6 +143,22 @@ fn location(id: u8, contests: &BTreeMap<u8, BTreeMap<CandidateId, u64>>, withhel
 }
 
 proptest! {
+    /// Whatever was done to a frame, reading it ends, and with no more memory than its length is worth.
+    #[test]
+    fn a_damaged_frame_is_read_or_refused(
+        cells in cells(), damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let step = Update::between(&results(3, &Cells::new(), false), &results(5, &cells, false)).unwrap();
+        let mut frame = ServerMessage::Update(Box::new(step)).to_binary();
+        for (position, byte) in damage {
+            let position = position.index(frame.len());
+            frame[position] = byte;
+        }
+        // Damage that leaves a message behind changes a figure, and can't be told from one.
+        drop(ServerMessage::from_binary(&frame));
+        drop(ClientMessage::from_binary(&frame));
+    }
+
     #[test]
     fn applying_the_step_between_two_versions_leads_to_the_second(
         old in cells(), added in cells(), was_withheld: bool, is_withheld: bool,
@@ -152,6 +169,8 @@ proptest! {
         }
         let (old, new) = (results(3, &old, was_withheld), results(5, &grown, is_withheld));
         let step = Update::between(&old, &new).unwrap();
+        let frame = ServerMessage::Update(Box::new(step.clone())).to_binary();
+        prop_assert_eq!(ServerMessage::from_binary(&frame), Ok(ServerMessage::Update(Box::new(step.clone()))));
         let step: Update = serde_json::from_str(&serde_json::to_string(&step).unwrap()).unwrap();
         let mut applied = old;
         applied.apply(&step).unwrap();

@@ -6,9 +6,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use axum::{
-    body::to_bytes,
+    body::Body,
     http::{Request, header},
 };
+use futures_util::StreamExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use proptest::prelude::*;
 use tallyboard_shared::{
@@ -20,7 +21,7 @@ use tallyboard_shared::{
 };
 use tower_service::Service;
 
-use super::*;
+use super::{peer::Peer, *};
 use crate::{
     election::Definition,
     roles::{
@@ -32,24 +33,11 @@ use crate::{
 
 const CANDIDATES: u32 = 3;
 const PLACES: u32 = 4;
+const STREAM: &str = "/api/v1/stream";
 const CLOSING: &str = "2026-11-03T20:00:00Z";
 
-/// Everything that can be asked for, with what may stand behind it; `VERSION` is the newest.
-const PATHS: [&str; 13] = [
-    "/api/v1/election",
-    "/api/v1/results",
-    "/api/v1/results?version=VERSION",
-    "/api/v1/results?contest=k",
-    "/api/v1/results?locations=p1,north",
-    "/api/v1/results.csv",
-    "/api/v1/results.csv?version=VERSION",
-    "/api/v1/results.nist.json",
-    "/api/v1/timeline",
-    "/api/v1/timeline?contest=k",
-    "/api/v1/versions",
-    "/readyz",
-    "/metrics",
-];
+/// What may stand behind a route; `VERSION` is the newest.
+const QUERIES: [&str; 4] = ["", "?version=VERSION", "?contest=k", "?locations=p1,north"];
 
 fn election(embargo: &str) -> Election {
     let text = format!(
@@ -134,12 +122,32 @@ fn app(feed: &Arc<Feed>) -> Router {
     App::new(Arc::clone(feed), None, None, settings, metrics, Stop::default()).router()
 }
 
-async fn body(router: &Router, path: &str) -> (StatusCode, String) {
-    let request = Request::get(path).header(header::HOST, "t").body(axum::body::Body::empty()).unwrap();
-    let response = router.clone().call(request).await.unwrap();
-    let status = response.status();
-    let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
-    (status, String::from_utf8_lossy(&body).into_owned())
+/// The body of an answer; of one without end, its first piece.
+async fn body(router: &Router, path: &str) -> String {
+    let mut request = Request::get(path).header(header::HOST, "t").body(Body::empty()).unwrap();
+    let place = Places::new(1, 1).take(None).unwrap();
+    request.extensions_mut().insert(Peer { address: [127, 0, 0, 1].into(), _place: Arc::new(place) });
+    let mut body = router.clone().call(request).await.unwrap().into_body().into_data_stream();
+    let mut text = Vec::new();
+    while let Some(piece) = body.next().await {
+        text.extend_from_slice(&piece.unwrap());
+        if path == STREAM {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Every route that answers, by the document that is made from the router.
+async fn routes_that_answer(router: &Router) -> Vec<String> {
+    let document: serde_json::Value = serde_json::from_str(&body(router, "/api/openapi.json").await).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let paths: Vec<_> =
+        paths.iter().filter(|(_, item)| item.get("get").is_some()).map(|(path, _)| path.clone()).collect();
+    for known in ["/api/v1/results", "/api/v1/results.csv", "/api/v1/timeline", STREAM] {
+        assert!(paths.iter().any(|path| path == known), "{known} isn't among {paths:?}");
+    }
+    paths
 }
 
 /// What everyone is told, by route and frame, while these versions are published one after the other.
@@ -151,6 +159,7 @@ fn told(election: &Election, versions: &[Votes], as_of: Timestamp) -> Vec<(Strin
     let mut told = Vec::new();
     let mut tell = |what: &str, text: String| told.push((what.to_owned(), text));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let routes = runtime.block_on(routes_that_answer(&router));
     let mut before: Option<Results> = None;
     for (version, votes) in (1..).zip(versions) {
         let Published { results, record } = published(election, version, votes, as_of);
@@ -164,10 +173,9 @@ fn told(election: &Election, versions: &[Votes], as_of: Timestamp) -> Vec<(Strin
         };
         let change = viewer.publication(record).unwrap().expect("every version is new");
         show(&feed, &viewer, change);
-        for path in PATHS {
-            let path = path.replace("VERSION", &version.to_string());
-            let (_, body) = runtime.block_on(body(&router, &path));
-            tell(&path, body);
+        for (route, query) in routes.iter().flat_map(|route| QUERIES.map(|query| (route, query))) {
+            let path = format!("{route}{query}").replace("VERSION", &version.to_string());
+            tell(&path, runtime.block_on(body(&router, &path)));
         }
         for protocol in [Protocol::Json, Protocol::Binary] {
             tell("welcome", as_json(protocol, &feed.shown().welcome(protocol)));
