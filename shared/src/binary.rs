@@ -1,4 +1,4 @@
-//! The subprotocol [`PROTOCOL_BINARY`]: the messages of [`crate::message`] in a third of the bytes.
+//! The subprotocol [`PROTOCOL_BINARY`](crate::message::PROTOCOL_BINARY): the messages of [`crate::message`] in a third of the bytes.
 //!
 //! A frame is [`FORMAT`] and the message as postcard writes it: numbers, texts and lists in the order of the fields, no
 //! names. So only those who know the very same messages can read it, and every change of a message is a new format: a

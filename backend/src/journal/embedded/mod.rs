@@ -1,9 +1,10 @@
 //! The embedded journal: one process, one directory, no server; an ordered key-value store (fjall) under the port.
 //!
-//! A topic is a keyspace of blocks (`block.rs`) with `(partition, offset)` as keys. Who appends puts the records into blocks; one writer thread commits everything that waits for it
-//! in one batch with one fsync (group commit), and only then are appends answered and readers shown the records. A
-//! compacted topic also has a keyspace from key to place, by which an older record of the key is removed in the same
-//! batch. fjall was chosen over redb by measurement: docs/benchmarks.md, "Which store lies under the embedded journal".
+//! A topic is a keyspace of blocks (`block.rs`) with `(partition, offset)` as keys. Who appends puts the records into
+//! blocks; one writer thread commits everything that waits for it in one batch with one fsync (group commit), and only
+//! then are appends answered and readers shown the records. A compacted topic also has a keyspace from key to place, by
+//! which an older record of the key is removed in the same batch. fjall was chosen over redb by measurement:
+//! docs/benchmarks.md, "Which store lies under the embedded journal".
 //!
 //! After a crash the store's own log brings back every batch that was answered. A write that fails (a full disk)
 //! fails every append from then on with [`JournalError::Storage`]; reading goes on, what was counted is shown and
