@@ -131,7 +131,7 @@ async fn body(router: &Router, path: &str) -> String {
     let mut text = Vec::new();
     while let Some(piece) = body.next().await {
         text.extend_from_slice(&piece.unwrap());
-        if path == STREAM {
+        if path.starts_with(STREAM) {
             break;
         }
     }
