@@ -70,14 +70,6 @@ pub(crate) const PLANTED: &[Planted] = &[
         }],
     },
     Planted {
-        name: "names-read-ahead-are-taken-for-known",
-        edits: &[Edit {
-            file: FOLD,
-            find: "            Ok((ballot, reading)) => self.roster.knows(reading.choice, &ballot).then_some(Ok(reading)),",
-            replace: "            Ok((_, reading)) => Some(Ok(reading)),",
-        }],
-    },
-    Planted {
         name: "forget-voters-rejected-late",
         edits: &[Edit {
             file: FOLD,
