@@ -261,3 +261,5 @@ async fn ready(State(app): State<App>) -> Response {
 
 #[cfg(test)]
 mod disclosure_tests;
+#[cfg(test)]
+mod testing;

@@ -66,7 +66,7 @@ codes! {
     /// None of the offered subprotocols is spoken here.
     UnknownSubprotocol = "unknown_subprotocol", BAD_REQUEST;
     /// This is the address of a WebSocket.
-    UpgradeNeeded = "upgrade_needed", BAD_REQUEST;
+    UpgradeNeeded = "upgrade_needed", UPGRADE_REQUIRED;
     /// Too many are connected from this address; try again after `Retry-After` seconds.
     TooManyConnections = "too_many_connections", TOO_MANY_REQUESTS;
     /// The request didn't arrive, or couldn't be answered, in time.
@@ -163,8 +163,13 @@ impl IntoResponse for Problem {
         let headers =
             [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (status, headers, body).into_response();
+        let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == Code::UpgradeNeeded {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response
     }

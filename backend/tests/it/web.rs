@@ -320,6 +320,12 @@ fn refusals_are_problems_with_a_code() {
     check("DELETE", "/api/v1/results", &[], 405, "method_not_allowed");
     check("POST", "/", &[], 405, "method_not_allowed");
     check("GET", "/api/v1/results?version=-1", &[], 400, "bad_query");
+    check("GET", "/ws", &[], 426, "upgrade_needed");
+    let old = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "8")];
+    check("GET", "/ws", &old, 426, "upgrade_needed");
+    let (_, headers, _) = raw(&site.server, "GET", "/ws", &[]);
+    assert_eq!(headers["upgrade"], "websocket");
+    assert_eq!(headers["sec-websocket-version"], "13");
     let multipart = [("authorization", token.as_str()), ("content-type", "multipart/form-data")];
     check("POST", "/api/v1/votes", &multipart, 415, "unsupported_media_type");
     let compressed = [("authorization", token.as_str()), ("content-encoding", "gzip")];

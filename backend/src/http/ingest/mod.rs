@@ -83,6 +83,10 @@ pub struct Ingest {
     places: Semaphore,
     /// Places for requests that wait for one.
     waiting: Semaphore,
+    /// How long they wait.
+    wait_max: Duration,
+    /// How long a body may take to come.
+    body_timeout: Duration,
 }
 
 /// What became of the lines of a request.
@@ -142,6 +146,8 @@ impl Ingest {
             recent: Recent::new(),
             places: Semaphore::new(REQUESTS_AT_ONCE_MAX),
             waiting: Semaphore::new(REQUESTS_WAITING_MAX),
+            wait_max: WAIT_MAX,
+            body_timeout: BODY_TIMEOUT,
         }
     }
 
@@ -150,7 +156,7 @@ impl Ingest {
         let waiting = self.waiting.try_acquire();
         let place = async {
             let _waiting = waiting.ok()?;
-            let place = tokio::time::timeout(WAIT_MAX, self.places.acquire()).await.ok()?;
+            let place = tokio::time::timeout(self.wait_max, self.places.acquire()).await.ok()?;
             Some(place.expect("the semaphore is never closed"))
         };
         place.await.ok_or_else(|| {
@@ -294,7 +300,7 @@ async fn receive(ingest: &Ingest, request: Request, audit: &mut Audit) -> Result
             return Err(Problem::new(Code::UnsupportedMediaType, detail));
         }
         let place = ingest.place().await?;
-        Ok((token, place, read(&mut body).await?))
+        Ok((token, place, read(&mut body, ingest.body_timeout).await?))
     };
     let (token, _place, body) = match admitted.await {
         Ok(admitted) => admitted,
@@ -315,10 +321,10 @@ async fn receive(ingest: &Ingest, request: Request, audit: &mut Audit) -> Result
     ingest.store(batch).await
 }
 
-async fn read(body: &mut Body) -> Result<Bytes, Problem> {
+async fn read(body: &mut Body, within: Duration) -> Result<Bytes, Problem> {
     let whole = Limited::new(body, BODY_BYTES_MAX).collect();
-    let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, whole).await else {
-        let detail = format!("the body didn't come within {} seconds", BODY_TIMEOUT.as_secs());
+    let Ok(read) = tokio::time::timeout(within, whole).await else {
+        let detail = format!("the body didn't come within {} seconds", within.as_secs());
         return Err(Problem::new(Code::TimedOut, detail));
     };
     read.map(Collected::to_bytes).map_err(|error| {
@@ -405,31 +411,4 @@ fn unavailable(error: &dyn std::fmt::Display) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check_readable(headers: &[(header::HeaderName, &str)], expected: bool) {
-        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        assert_eq!(is_readable(&headers), expected, "{headers:?}");
-    }
-
-    #[test]
-    fn a_body_that_says_that_it_is_something_else_is_not_read() {
-        check_readable(&[], true);
-        check_readable(&[(header::CONTENT_TYPE, "Application/JSON; charset=utf-8")], true);
-        check_readable(&[(header::CONTENT_TYPE, "application/x-ndjson")], true);
-        check_readable(&[(header::CONTENT_TYPE, "multipart/form-data; boundary=x")], false);
-        check_readable(&[(header::CONTENT_TYPE, "")], false);
-        check_readable(&[(header::CONTENT_ENCODING, "gzip")], false);
-        check_readable(&[(header::CONTENT_ENCODING, "identity")], true);
-    }
-
-    #[test]
-    fn a_body_is_one_vote_or_one_a_line() {
-        assert_eq!(split(b"{\n \"a\": 1\n}\n").len(), 1);
-        assert_eq!(split(b"{\"a\":1}\n\n{\"b\":2}\r\n"), [b"{\"a\":1}".as_slice(), b"{\"b\":2}"]);
-        assert_eq!(split(b"{\"a\":1}\nrubbish").len(), 2);
-        assert!(split(b" \n ").is_empty());
-    }
-}
+mod tests;
