@@ -25,7 +25,12 @@ pub fn init_logs(filter: &str, json: bool) {
 /// # Errors
 /// Where something else collects them already.
 pub fn init_metrics() -> Result<PrometheusHandle, BuildError> {
+    metrics_builder()?.install_recorder()
+}
+
+/// What collects metrics, to be installed.
+pub(crate) fn metrics_builder() -> Result<PrometheusBuilder, BuildError> {
     // From a single publication on loopback to a transaction over a slow network.
     let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
-    PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()
+    PrometheusBuilder::new().set_buckets(&buckets)
 }

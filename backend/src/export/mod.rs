@@ -11,6 +11,8 @@ use tallyboard_shared::{
     results::{CountStatus, Results},
 };
 
+use crate::roles::disclosure::Disclosed;
+
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -62,9 +64,9 @@ impl Format {
         format!("{election}-v{}.{}", results.version, self.extension())
     }
 
-    /// Writes results that were counted by `election`, both as anyone may see them.
+    /// Writes results that were counted by `election`.
     #[must_use]
-    pub fn write(self, election: &Election, results: &Results) -> Vec<u8> {
+    pub fn write(self, election: &Election, results: &Disclosed<Results>) -> Vec<u8> {
         match self {
             Self::Csv => csv::write(results),
             Self::Json => serde_json::to_vec(results).expect("results have only text keys"),
@@ -97,7 +99,7 @@ mod samples {
 
     use crate::{
         election::Definition,
-        roles::disclosure::disclose,
+        roles::disclosure::{Disclosed, disclose},
         tally::{Cell, PartitionTally, merge},
     };
 
@@ -123,7 +125,7 @@ locations = [
 "##;
 
     /// 30 and 12 votes in N, 4 in S: too few to show; `status` follows from the time.
-    pub(super) fn sample(as_of: &str) -> (Election, Results) {
+    pub(super) fn sample(as_of: &str) -> (Election, Disclosed<Results>) {
         let election = Definition::parse(DEFINITION).unwrap().into_election();
         let cell = |candidate, location, votes| Cell { candidate, location, votes };
         let cells = vec![cell(0, 1, 30), cell(1, 1, 12), cell(0, 2, 4), cell(2, 1, 20)];
@@ -131,7 +133,7 @@ locations = [
         let as_of: Timestamp = as_of.parse().unwrap();
         let results = merge(&election, [&tally].into_iter(), 7, as_of);
         let results = disclose(&election, results);
-        (election, results.into_inner())
+        (election, results)
     }
 }
 

@@ -6,11 +6,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use axum::{
-    body::Body,
+    body::{Body, BodyDataStream},
     http::{Request, header},
 };
-use futures_util::StreamExt;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use futures_util::{FutureExt, StreamExt};
 use proptest::prelude::*;
 use tallyboard_shared::{
     Timestamp,
@@ -26,9 +25,11 @@ use crate::{
     election::Definition,
     roles::{
         publication::PublicationRecord,
+        publisher::record_metrics,
         viewer::{Frame, Protocol, Viewer, show},
     },
     tally::{Cell, PartitionTally, merge, merge_timeline},
+    telemetry::metrics_builder,
 };
 
 const CANDIDATES: u32 = 3;
@@ -113,29 +114,32 @@ fn status(version: u64) -> Status {
     }
 }
 
-fn app(feed: &Arc<Feed>) -> Router {
-    let limits =
-        Limits { connections: 1, connections_per_address: 1, message_bytes: 1, messages_per_second: 1 };
-    let settings =
-        Settings { allowed_origins: Vec::new(), trusted_proxies: Vec::new(), is_encrypted: false, limits };
-    let metrics = PrometheusBuilder::new().build_recorder().handle();
-    App::new(Arc::clone(feed), None, None, settings, metrics, Stop::default()).router()
-}
-
-/// The body of an answer; of one without end, its first piece.
-async fn body(router: &Router, path: &str) -> String {
-    let mut request = Request::get(path).header(header::HOST, "t").body(Body::empty()).unwrap();
+/// An answer, to a client that has what `last_event` names.
+async fn get(router: &Router, path: &str, last_event: Option<&str>) -> BodyDataStream {
+    let mut request = Request::get(path).header(header::HOST, "t");
+    if let Some(last_event) = last_event {
+        request = request.header("last-event-id", last_event);
+    }
+    let mut request = request.body(Body::empty()).unwrap();
     let place = Places::new(1, 1).take(None).unwrap();
     request.extensions_mut().insert(Peer { address: [127, 0, 0, 1].into(), _place: Arc::new(place) });
-    let mut body = router.clone().call(request).await.unwrap().into_body().into_data_stream();
+    router.clone().call(request).await.unwrap().into_body().into_data_stream()
+}
+
+/// The body of an answer that ends.
+async fn body(router: &Router, path: &str) -> String {
+    let body: Vec<_> = get(router, path, None).await.map(|piece| piece.unwrap()).collect().await;
+    String::from_utf8(body.concat()).unwrap()
+}
+
+/// The messages that are there by now in an answer without end.
+async fn events(stream: &mut BodyDataStream) -> Vec<String> {
     let mut text = Vec::new();
-    while let Some(piece) = body.next().await {
+    while let Some(Some(piece)) = stream.next().now_or_never() {
         text.extend_from_slice(&piece.unwrap());
-        if path.starts_with(STREAM) {
-            break;
-        }
     }
-    String::from_utf8_lossy(&text).into_owned()
+    let text = String::from_utf8(text).unwrap();
+    text.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect()
 }
 
 /// Every route that answers, by the document that is made from the router.
@@ -147,19 +151,32 @@ async fn routes_that_answer(router: &Router) -> Vec<String> {
     for known in ["/api/v1/results", "/api/v1/results.csv", "/api/v1/timeline", STREAM] {
         assert!(paths.iter().any(|path| path == known), "{known} isn't among {paths:?}");
     }
-    paths
+    paths.into_iter().filter(|path| path != STREAM).collect()
 }
 
 /// What everyone is told, by route and frame, while these versions are published one after the other.
 fn told(election: &Election, versions: &[Votes], as_of: Timestamp) -> Vec<(String, String)> {
+    let recorder = metrics_builder().unwrap().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        told_and_measured(election, versions, as_of, recorder.handle())
+    })
+}
+
+fn told_and_measured(
+    election: &Election,
+    versions: &[Votes],
+    as_of: Timestamp,
+    metrics: PrometheusHandle,
+) -> Vec<(String, String)> {
     let feed = Arc::new(Feed::new(Arc::new(election.clone()), status(1)));
-    let router = app(&feed);
+    let router = testing::app_of(Arc::clone(&feed), None, metrics).router();
     let mut subscription = feed.subscribe();
     let mut viewer = Viewer::new();
     let mut told = Vec::new();
     let mut tell = |what: &str, text: String| told.push((what.to_owned(), text));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let routes = runtime.block_on(routes_that_answer(&router));
+    let mut stream = runtime.block_on(get(&router, STREAM, None));
     let mut before: Option<Results> = None;
     for (version, votes) in (1..).zip(versions) {
         let Published { results, record } = published(election, version, votes, as_of);
@@ -171,8 +188,18 @@ fn told(election: &Election, versions: &[Votes], as_of: Timestamp) -> Vec<(Strin
                 PublicationRecord::Delta { update, timeline: None }
             }
         };
+        record_metrics(&results, 1);
         let change = viewer.publication(record).unwrap().expect("every version is new");
         show(&feed, &viewer, change);
+        let known = format!("1@{as_of}");
+        let mut again = runtime.block_on(get(&router, STREAM, Some(&known)));
+        for (what, stream) in [("event", &mut stream), ("event that was missed", &mut again)] {
+            let events = runtime.block_on(events(stream));
+            let is_new =
+                |event: &String| event.starts_with(&format!("{{\"type\":\"update\",\"version\":{version},"));
+            assert!(version == 1 || events.iter().any(is_new), "{what} of version {version}: {events:?}");
+            events.into_iter().for_each(|event| tell(what, event));
+        }
         for (route, query) in routes.iter().flat_map(|route| QUERIES.map(|query| (route, query))) {
             let path = format!("{route}{query}").replace("VERSION", &version.to_string());
             tell(&path, runtime.block_on(body(&router, &path)));
@@ -223,11 +250,14 @@ proptest! {
         let (before, after) = ("2026-11-03T19:59:59.999Z".parse().unwrap(), CLOSING.parse().unwrap());
         for (embargo, as_of) in [("until_close", after), ("none", before)] {
             let told = told(&election(embargo), std::slice::from_ref(&votes), as_of);
-            for path in ["/api/v1/results", "/api/v1/results?contest=k", "welcome"] {
+            for path in ["/api/v1/results", "/api/v1/results?contest=k", "welcome", "event"] {
                 let (_, text) = told.iter().find(|(what, _)| what == path).unwrap();
                 let numbers = numbers(text);
                 prop_assert!(secrets(&votes).iter().all(|one| numbers.contains(one)), "{path}: {text}");
             }
+            let (_, metrics) = told.iter().find(|(what, _)| what == "/metrics").unwrap();
+            let counted: u64 = votes.iter().flatten().sum();
+            prop_assert!(metrics.contains(&format!("tallyboard_votes_counted {counted}")), "{metrics}");
         }
     }
 

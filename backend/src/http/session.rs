@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tallyboard_shared::{
     Timestamp,
-    message::{ClientMessage, Goodbye, GoodbyeReason, ServerMessage},
+    message::{ClientMessage, Goodbye, GoodbyeReason},
 };
 use tokio::{
     sync::broadcast::error::RecvError,
@@ -23,7 +23,10 @@ use tokio::{
 use tokio_websockets::{CloseCode, Error, Message};
 
 use crate::{
-    roles::viewer::{Feed, Frame, Protocol, Subscription},
+    roles::{
+        disclosure::Disclosed,
+        viewer::{Feed, Frame, Protocol, Subscription},
+    },
     shutdown::Stop,
 };
 
@@ -105,7 +108,7 @@ impl<S: Socket> Session<S> {
                     drop(self.send_message(Message::close(Some(CloseCode::MESSAGE_TOO_BIG), "")).await);
                 }
                 End::Goodbye(code, goodbye) => {
-                    let goodbye = self.protocol.encode(&ServerMessage::Goodbye(goodbye));
+                    let goodbye = self.protocol.encode(&Disclosed::goodbye(goodbye));
                     let close = Message::close(Some(code), "");
                     if self.send(goodbye).await.is_err() || self.send_message(close).await.is_err() {
                         return;
@@ -179,7 +182,7 @@ impl<S: Socket> Session<S> {
 
     async fn status(&mut self) -> Result<(), End> {
         let status = self.feed.status();
-        self.send(self.protocol.encode(&ServerMessage::Status(status))).await
+        self.send(self.protocol.encode(&Disclosed::status(status))).await
     }
 
     async fn frame(&mut self, frame: Frame) -> Result<(), End> {

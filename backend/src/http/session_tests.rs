@@ -7,7 +7,7 @@ use std::{
 
 use tallyboard_shared::{
     election::Election,
-    message::{FeedState, Status},
+    message::{FeedState, ServerMessage, Status},
     results::Results,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     election,
     roles::{
-        disclosure::{Disclosed, disclose},
+        disclosure::disclose,
         viewer::{Shown, Step},
     },
     tally::merge,

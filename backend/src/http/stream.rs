@@ -20,7 +20,7 @@ use axum::{
 use futures_util::stream;
 use tallyboard_shared::{
     Timestamp,
-    message::{Goodbye, GoodbyeReason, ServerMessage},
+    message::{Goodbye, GoodbyeReason},
 };
 use tokio::sync::broadcast::error::RecvError;
 
@@ -31,7 +31,10 @@ use super::{
     problem::{Code, Problem},
     socket::origin_is_allowed,
 };
-use crate::roles::viewer::{Frame, Protocol, Step, Subscription};
+use crate::roles::{
+    disclosure::Disclosed,
+    viewer::{Frame, Protocol, Step, Subscription},
+};
 
 /// The header by which a browser that comes back says what it has.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -112,7 +115,7 @@ impl Follower {
         if self.stage == Stage::Status {
             self.stage = Stage::Follow;
             let status = self.app.0.feed.status();
-            return Some(event(&Protocol::Json.encode(&ServerMessage::Status(status))));
+            return Some(event(&Protocol::Json.encode(&Disclosed::status(status))));
         }
         let stop = self.app.0.stop.clone();
         while self.stage == Stage::Follow {
@@ -134,7 +137,7 @@ impl Follower {
                     self.stage = Stage::End;
                     let message = "the server is stopping; come back".into();
                     let goodbye = Goodbye { reason: GoodbyeReason::Restart, message };
-                    return Some(event(&Protocol::Json.encode(&ServerMessage::Goodbye(goodbye))));
+                    return Some(event(&Protocol::Json.encode(&Disclosed::goodbye(goodbye))));
                 }
             }
         }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tallyboard_shared::{
     election::{Election, Embargo},
     ids::{ContestId, LocationId},
+    message::{Goodbye, HistoryPoint, PROTOCOL_VERSION, ServerMessage, Status, Welcome},
     results::{CountStatus, GroupResult, LocationResult, Results},
     timeline::Timeline,
     update::Update,
@@ -40,12 +41,6 @@ impl<T> Disclosed<T> {
     ) -> Result<Disclosed<U>, E> {
         select(&self.0, asked).map(Disclosed)
     }
-
-    /// The value, to be put into what is sent.
-    #[must_use]
-    pub fn into_inner(self) -> T {
-        self.0
-    }
 }
 
 impl Disclosed<Results> {
@@ -53,6 +48,42 @@ impl Disclosed<Results> {
     #[must_use]
     pub fn step_to(&self, next: &Self) -> Option<Disclosed<Update>> {
         Update::between(&self.0, &next.0).map(Disclosed)
+    }
+}
+
+/// The messages for viewers: there is no other way to send one.
+impl Disclosed<ServerMessage> {
+    /// Everything that a client starts from.
+    #[must_use]
+    pub fn welcome(
+        election: &Election,
+        results: Option<&Disclosed<Results>>,
+        history: &[Disclosed<HistoryPoint>],
+    ) -> Self {
+        Self(ServerMessage::Welcome(Box::new(Welcome {
+            protocol: PROTOCOL_VERSION,
+            election: election.clone(),
+            results: results.map(|results| results.0.clone()),
+            history: history.iter().map(|point| point.0.clone()).collect(),
+        })))
+    }
+
+    /// A step.
+    #[must_use]
+    pub fn update(update: Disclosed<Update>) -> Self {
+        Self(ServerMessage::Update(Box::new(update.0)))
+    }
+
+    /// How the count is doing: nothing in it is ever withheld.
+    #[must_use]
+    pub fn status(status: Status) -> Self {
+        Self(ServerMessage::Status(status))
+    }
+
+    /// The end.
+    #[must_use]
+    pub fn goodbye(goodbye: Goodbye) -> Self {
+        Self(ServerMessage::Goodbye(goodbye))
     }
 }
 

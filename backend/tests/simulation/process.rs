@@ -12,7 +12,6 @@ use tallyboard::{
     roles::{
         Clock, Pace, Shell,
         counter::{self, CounterSettings},
-        disclosure::Disclosed,
         publisher::{PublisherSettings, PublisherShell},
         viewer::{Feed, Follower, Frame, Protocol, PulseTaker, Shown, Subscription, ViewerSettings},
     },
@@ -230,7 +229,7 @@ impl Page {
 }
 
 fn shown_results(shown: &Shown) -> Option<Results> {
-    shown.results.clone().map(Disclosed::into_inner)
+    shown.results.as_deref().cloned()
 }
 
 /// The beginning of time, for what was never published.

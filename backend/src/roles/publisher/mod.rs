@@ -16,6 +16,8 @@ use tallyboard_shared::{
     Timestamp, election::Election, ids::Partition, results::Results, timeline::Timeline,
 };
 
+#[cfg(test)]
+pub(crate) use shell::record_metrics;
 pub use shell::{PublisherSettings, PublisherShell};
 
 use crate::{

@@ -245,7 +245,7 @@ impl Office {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn record_metrics(results: &Results, append_ms: i64) {
+pub(crate) fn record_metrics(results: &Results, append_ms: i64) {
     metrics::histogram!("tallyboard_publish_seconds").record(append_ms as f64 / 1000.0);
     metrics::gauge!("tallyboard_results_version").set(results.version as f64);
     metrics::gauge!("tallyboard_votes_counted").set(results.totals.votes as f64);

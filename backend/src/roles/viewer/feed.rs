@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tallyboard_shared::{
     Timestamp,
     election::Election,
-    message::{HistoryPoint, PROTOCOL_VERSION, ServerMessage, Status, Welcome},
+    message::{HistoryPoint, ServerMessage, Status},
     results::Results,
     timeline::Timeline,
     update::Update,
@@ -43,7 +43,7 @@ impl Protocol {
     /// # Panics
     /// Never: messages have only text keys.
     #[must_use]
-    pub fn encode(self, message: &ServerMessage) -> Bytes {
+    pub fn encode(self, message: &Disclosed<ServerMessage>) -> Bytes {
         match self {
             Self::Json => serde_json::to_vec(message).expect("messages have only text keys").into(),
             Self::Binary => message.to_binary().into(),
@@ -60,7 +60,7 @@ pub struct Encoded {
 impl Encoded {
     /// The message, encoded.
     #[must_use]
-    pub fn new(message: &ServerMessage) -> Self {
+    pub fn new(message: &Disclosed<ServerMessage>) -> Self {
         Self { json: Protocol::Json.encode(message), binary: Protocol::Binary.encode(message) }
     }
 
@@ -119,9 +119,8 @@ impl Step {
     /// The step of an update, encoded.
     #[must_use]
     pub fn new(update: Disclosed<Update>) -> Self {
-        let update = update.into_inner();
         let (previous, version, as_of) = (update.previous, update.version, update.as_of);
-        Self { previous, version, as_of, message: Encoded::new(&ServerMessage::Update(Box::new(update))) }
+        Self { previous, version, as_of, message: Encoded::new(&Disclosed::update(update)) }
     }
 }
 
@@ -164,13 +163,8 @@ impl Shown {
     /// The welcome message.
     pub fn welcome(&self, protocol: Protocol) -> Bytes {
         let welcome = || {
-            let welcome = Welcome {
-                protocol: PROTOCOL_VERSION,
-                election: (*self.election).clone(),
-                results: self.results.clone().map(Disclosed::into_inner),
-                history: self.history.iter().cloned().map(Disclosed::into_inner).collect(),
-            };
-            protocol.encode(&ServerMessage::Welcome(Box::new(welcome)))
+            let welcome = Disclosed::welcome(&self.election, self.results.as_ref(), &self.history);
+            protocol.encode(&welcome)
         };
         self.welcome[protocol as usize].get_or_init(welcome).clone()
     }
@@ -224,7 +218,7 @@ impl Feed {
     }
 
     pub(super) fn report(&self, status: Status) {
-        self.send(Frame::Status(Arc::new(Encoded::new(&ServerMessage::Status(status.clone())))));
+        self.send(Frame::Status(Arc::new(Encoded::new(&Disclosed::status(status.clone())))));
         self.status.send_replace(status);
     }
 

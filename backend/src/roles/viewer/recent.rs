@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn large_steps_are_bounded_by_their_bytes() {
-        let mut large = results(2).into_inner();
+        let mut large = (*results(2)).clone();
         large.contests[0].title = "x".repeat(BYTES_MAX / 4);
         large.contests[0].id = tallyboard_shared::ids::ContestId::new("large");
-        let from = Results { contests: Vec::new(), ..results(1).into_inner() };
+        let from = Results { contests: Vec::new(), ..(*results(1)).clone() };
         let [from, large] = [from, large].map(|results| disclose(&election::demo(), results));
         let step = Arc::new(Step::new(from.step_to(&large).unwrap()));
         let mut recent = Recent::default();
