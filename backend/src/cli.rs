@@ -1,11 +1,13 @@
 //! The command line: what can be asked of the program. Every flag has an environment variable `TALLYBOARD_…`.
 
+mod trust;
 mod web;
 
 use std::{num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use trust::TrustArgs;
 pub use web::WebArgs;
 
 use crate::{
@@ -154,6 +156,9 @@ pub struct Simulate {
     /// The bearer token of that server.
     #[arg(long, env = "TALLYBOARD_INGEST_TOKEN", hide_env_values = true)]
     pub ingest_token: Option<String>,
+    /// Whom to trust to be that server.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// The election whose voters are made up. A republic that doesn't exist by default.
     #[arg(long, env = "TALLYBOARD_ELECTION", value_name = "FILE.toml", conflicts_with = "results")]
     pub election: Option<PathBuf>,
@@ -214,6 +219,9 @@ pub struct Export {
     /// A Tallyboard server that shows the results, such as `http://127.0.0.1:8080`, in place of the journal.
     #[arg(long, env = "TALLYBOARD_FROM", value_name = "URL", conflicts_with = "kafka")]
     pub from: Option<String>,
+    /// Whom to trust to be that server.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// How to write them.
     #[arg(long, env = "TALLYBOARD_FORMAT", value_enum)]
     pub format: Format,
@@ -231,6 +239,9 @@ pub struct Watch {
     /// A Tallyboard server that shows results.
     #[arg(long, env = "TALLYBOARD_FROM", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub from: String,
+    /// Whom to trust to be that server.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Only the contest with this id.
     #[arg(long, env = "TALLYBOARD_CONTEST", value_name = "ID")]
     pub contest: Option<String>,

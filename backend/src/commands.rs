@@ -104,7 +104,7 @@ fn send_from(source: &dyn Source, args: &Simulate, stop: &Stop) -> anyhow::Resul
         let Some(token) = &args.ingest_token else {
             bail!("a server takes votes only with a token: set TALLYBOARD_INGEST_TOKEN or --ingest-token");
         };
-        return send_to(source, &HttpSink::new(url, token), args, stop);
+        return send_to(source, &HttpSink::new(url, token, args.trust.requests()?), args, stop);
     }
     if args.journal.kafka.is_none() {
         bail!("where should the votes go? Give --kafka HOST:PORT, or --to URL of a Tallyboard server");
@@ -226,6 +226,7 @@ fn export_of_server(base: &str, args: &Export) -> anyhow::Result<Vec<u8>> {
     }
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(EXPORT_TIMEOUT))
+        .tls_config(args.trust.requests()?)
         .http_status_as_error(false)
         .build();
     let mut url = format!("{}{}", base.trim_end_matches('/'), args.format.route());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use ureq::tls::TlsConfig;
 
 use crate::journal::{Journal, JournalError, NewRecord, SIMULATION_HEADER};
 
@@ -74,11 +75,12 @@ struct Receipt {
 }
 
 impl HttpSink {
-    /// Posts to the server at `base`, such as `http://127.0.0.1:8080`, with a bearer token.
+    /// Posts to the server at `base`, such as `http://127.0.0.1:8080`, with a bearer token; `tls` says whom to trust.
     #[must_use]
-    pub fn new(base: &str, token: &str) -> Self {
+    pub fn new(base: &str, token: &str, tls: TlsConfig) -> Self {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(60)))
+            .tls_config(tls)
             .http_status_as_error(false)
             .build();
         let url = format!("{}/api/v1/votes", base.trim_end_matches('/'));

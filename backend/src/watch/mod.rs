@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
 };
 
@@ -50,6 +50,7 @@ trait View {
 /// Where the address is none, the server isn't a Tallyboard, or the output is closed.
 pub fn watch(args: &Watch) -> anyhow::Result<()> {
     let url = socket_url(&args.from)?;
+    let connector = args.trust.websocket()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let out = std::io::stdout();
     let contest = args.contest.clone();
@@ -62,7 +63,7 @@ pub fn watch(args: &Watch) -> anyhow::Result<()> {
         };
         tokio::select! {
             stopped = shutdown::signal() => Ok(stopped?),
-            ended = follow(&url, &mut *view) => match ended {
+            ended = follow(&url, connector.as_ref(), &mut *view) => match ended {
                 // Whoever read the lines has had enough of them.
                 Err(error) if is_closed(&error) => Ok(()),
                 ended => ended,
@@ -86,11 +87,11 @@ fn socket_url(base: &str) -> anyhow::Result<String> {
 }
 
 /// Connects again and again, and shows what comes.
-async fn follow(url: &str, view: &mut dyn View) -> anyhow::Result<()> {
+async fn follow(url: &str, connector: Option<&Connector>, view: &mut dyn View) -> anyhow::Result<()> {
     let mut board = Board::default();
     let mut wait = RETRY_MIN;
     loop {
-        match timeout(CONNECT_TIMEOUT, connect(url)).await {
+        match timeout(CONNECT_TIMEOUT, connect(url, connector.cloned())).await {
             Ok(Ok(socket)) => {
                 if listen(socket, &mut board, view).await? {
                     wait = RETRY_MIN;
@@ -106,10 +107,13 @@ async fn follow(url: &str, view: &mut dyn View) -> anyhow::Result<()> {
     }
 }
 
-async fn connect(url: &str) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
+async fn connect(
+    url: &str,
+    connector: Option<Connector>,
+) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
     let mut request = url.into_client_request()?;
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(PROTOCOL_JSON));
-    Ok(connect_async(request).await?.0)
+    Ok(connect_async_tls_with_config(request, None, false, connector).await?.0)
 }
 
 /// Shows what comes until the connection ends; whether anything came.

@@ -13,6 +13,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::{
     server::{Server, TOKEN, demo_definition, free_address, program, run},
+    watch::Watcher,
     web::{demo_site, post, vote},
 };
 
@@ -42,6 +43,7 @@ fn the_server_encrypts_when_it_has_a_certificate() {
         .args(["serve", "--listen", &address, "--election", definition.to_str().unwrap(), "--data-dir"])
         .arg(directory.path())
         .args(["--tls-cert", &certificate("localhost.pem"), "--tls-key", &certificate("localhost.key.pem")])
+        .env("TALLYBOARD_INGEST_TOKEN", TOKEN)
         .stderr(output)
         .spawn()
         .unwrap();
@@ -71,8 +73,39 @@ fn the_server_encrypts_when_it_has_a_certificate() {
     let (mut socket, _) = tungstenite::client(format!("wss://{address}/ws"), stream).unwrap();
     let welcome: ServerMessage = serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap();
     assert!(matches!(welcome, ServerMessage::Welcome(_)));
+    commands_trust_whom_they_are_told_to(&format!("https://{address}"));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// The commands that are clients of a server, against one whose certificate no public authority vouches for.
+fn commands_trust_whom_they_are_told_to(url: &str) {
+    let (ca, definition) = (certificate("localhost.pem"), demo_definition());
+    let mut watcher = Watcher::start(&["--from", url, "--ca", &ca]);
+    watcher.line_with(&["votes 0", "[live]"]);
+    let export = ["export", "--from", url, "--format", "json"];
+    let simulate = [
+        "simulate",
+        "--to",
+        url,
+        "--election",
+        definition.to_str().unwrap(),
+        "--count",
+        "100",
+        "--rate",
+        "max",
+    ];
+    for command in [&export[..], &simulate] {
+        let (status, text) = run(&[command, &["--ca", &ca]].concat());
+        assert!(status.success(), "{text}");
+    }
+    watcher.line_with(&["votes 100", "[live]"]);
+    let mut doubtful = Watcher::start(&["--from", url]);
+    doubtful.line_with(&["nothing published yet", "not connected"]);
+    let (status, text) = run(&export);
+    assert!(!status.success() && text.contains("certificate"), "{text}");
+    let (status, text) = run(&[&export[..], &["--ca", &certificate("localhost.key.pem")]].concat());
+    assert!(!status.success() && text.contains("holds no certificate") && !text.contains("BEGIN"), "{text}");
 }
 
 #[test]

@@ -10,21 +10,22 @@ use crate::{
     web::{demo_site, post, vote},
 };
 
-struct Watcher {
+/// A running `tallyboard watch`; killed when it goes out of scope.
+pub(crate) struct Watcher {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
 
 impl Watcher {
-    fn start(url: &str) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = program();
-        let mut child = command.args(["watch", "--from", url]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.arg("watch").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
 
     /// Reads until a line has the words; silence ends with the test's own patience.
-    fn line_with(&mut self, words: &[&str]) -> String {
+    pub(crate) fn line_with(&mut self, words: &[&str]) -> String {
         loop {
             let line = self.lines.next().expect("the output goes on").unwrap();
             if words.iter().all(|word| line.contains(word)) {
@@ -46,7 +47,7 @@ impl Drop for Watcher {
 fn watch_writes_lines_and_comes_back_after_a_restart() {
     let mut site = demo_site();
     let address = site.server.address.clone();
-    let mut watcher = Watcher::start(&site.server.url(""));
+    let mut watcher = Watcher::start(&["--from", &site.server.url("")]);
     watcher.line_with(&["version", "votes 0", "[connected]"]);
     let votes: Vec<_> = (0..20).map(|voter| vote(&format!("v{voter}"), "okafor", "AL")).collect();
     assert_eq!(post(&site.server, TOKEN, &votes.join("\n")).0, 200);
