@@ -65,6 +65,9 @@ test("a server that can't be reached is named before there are figures", async (
     if (refuse) void socket.close({ code: 1013 });
     else socket.connectToServer();
   });
+  // Nor by another way.
+  dashboard.failing.push(/\/api\/v1\/(stream|results)$/);
+  await dashboard.page.route(/\/api\/v1\/(stream|results)$/, (route) => (refuse ? route.abort() : route.continue()));
   await dashboard.page.goto(server.url);
   await expect(dashboard.page.getByTestId("waiting")).toContainText("The server can't be reached");
   await dashboard.expectState("unreachable");

@@ -66,7 +66,9 @@ test("a page that is older than its server asks to be reloaded", async ({ dashbo
   await page.routeWebSocket(/\/ws(\?|$)/, (socket) => {
     const upstream = socket.connectToServer();
     upstream.onMessage((message) => {
-      socket.send(protocol === 1 ? message : message.toString().replace('"protocol":1', `"protocol":${protocol}`));
+      // In a welcome, number 0, the protocol is the third byte.
+      if (typeof message !== "string" && message[1] === 0) message[2] = protocol;
+      socket.send(message);
     });
   });
   await dashboard.open(server.url);

@@ -1,40 +1,33 @@
-//! The connection to the server: connects, decodes, watches for silence, reconnects, and says how it stands.
+//! The connection to the server: connects, watches for silence, reconnects, takes another way where one is blocked, and
+//! says how it stands.
 //!
 //! Messages are folded into the board as they come; what is shown is a copy of it, made at the reader's pace, and none
 //! while the reader holds the page. Knows nothing of how it is shown.
 
-use std::cell::Cell;
+mod polling;
+mod source;
+mod ways;
 
-use futures_util::{
-    SinkExt, StreamExt,
-    future::{Either, select},
+use std::{
+    cell::Cell,
+    rc::{Rc, Weak},
 };
-use gloo_net::websocket::{Message, futures::WebSocket};
+
+use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
-use serde::{Deserialize, de::DeserializeOwned};
-use tallyboard_shared::{
-    Timestamp,
-    message::{ClientMessage, PROTOCOL_JSON, ServerMessage},
-};
+use tallyboard_shared::message::ServerMessage;
 
+pub(crate) use self::polling::INTERVAL_S as POLL_INTERVAL_S;
+pub use self::ways::Way;
+use self::{
+    source::{Incoming, Source},
+    ways::{Ways, next_trial_ms},
+};
 use crate::{
     board::{Board, Step},
     freshness::Link,
 };
-
-/// Opens the connection; every build but that of `trunk serve` names the protocol.
-///
-/// Trunk's proxy doesn't pass the server's choice of protocol back, and browsers then refuse the connection. Whoever
-/// names none is spoken to in the same one.
-fn open(url: &str) -> Option<WebSocket> {
-    let opened = if cfg!(debug_assertions) {
-        WebSocket::open(url)
-    } else {
-        WebSocket::open_with_protocol(url, PROTOCOL_JSON)
-    };
-    opened.ok()
-}
 
 /// The shortest time between two drawings of the page.
 pub const RENDER_INTERVAL_MS: u32 = 400;
@@ -109,17 +102,25 @@ impl Feed {
 
     async fn keep_connected(self) {
         let pace = Pace::default();
+        let mut ways = Ways::default();
         let mut failures = 0;
         loop {
             self.link.set(Link::Connecting);
-            match self.follow(&pace).await {
+            match self.follow(&pace, &mut ways).await {
                 End::Incompatible => {
                     self.link.set(Link::Incompatible);
                     TimeoutFuture::new(INCOMPATIBLE_WAIT_MS).await;
                     continue;
                 }
+                End::OtherWay => {
+                    failures = 0;
+                    continue;
+                }
                 End::Closed { welcomed: true } => failures = 0,
-                End::Closed { welcomed: false } => failures += 1,
+                End::Closed { welcomed: false } => {
+                    failures += 1;
+                    ways.failed();
+                }
             }
             let wait_ms = backoff_ms(failures, js_sys::Math::random());
             let now_ms = js_sys::Date::now();
@@ -130,22 +131,27 @@ impl Feed {
     }
 
     /// One connection, from its first message to its end.
-    async fn follow(self, pace: &Pace) -> End {
+    async fn follow(self, pace: &Pace, ways: &mut Ways) -> End {
         let mut welcomed = false;
+        let way = ways.way();
         let known = self.live.with_value(|live| live.version().zip(live.as_of()));
-        let socket = address().and_then(|url| open(&resuming(url, known)));
-        let Some(socket) = socket else {
+        let Some(mut source) = Source::open(way, ways.is_binary(), known) else {
             return End::Closed { welcomed };
         };
-        let (mut write, mut read) = socket.split();
+        let socket_works = Rc::new(Cell::new(false));
+        if way != Way::Socket {
+            spawn_local(self.try_sockets(ways.is_binary(), Rc::downgrade(&socket_works)));
+        }
         loop {
-            let frame = match select(read.next(), TimeoutFuture::new(SILENCE_MS)).await {
-                Either::Left((Some(Ok(Message::Text(frame))), _)) => frame,
-                Either::Left((Some(Ok(Message::Bytes(_))), _)) => continue,
-                Either::Left((Some(Err(_)) | None, _)) | Either::Right(_) => return End::Closed { welcomed },
+            let message = match next(&mut source).await {
+                Some(Incoming::Message(message)) => message,
+                Some(Incoming::OtherFormat) if ways.is_binary() => {
+                    ways.is_of_another_build();
+                    return End::OtherWay;
+                }
+                Some(Incoming::Unknown | Incoming::OtherFormat) => continue,
+                None => return End::Closed { welcomed },
             };
-            // A message of a kind that this page doesn't know is none of its business.
-            let Some(message) = read_frame(&frame) else { continue };
             // A server that goes on from what is known has no need to welcome.
             welcomed |= match message {
                 ServerMessage::Welcome(_) => true,
@@ -156,8 +162,9 @@ impl Feed {
             let mut step = Step::Continue;
             let is_first = self.live.with_value(|board| board.election.is_none());
             self.live.update_value(|board| step = board.apply(message, now_ms));
-            if welcomed && self.link.get_untracked() != Link::Open {
-                self.link.set(Link::Open);
+            if welcomed && self.link.get_untracked() != Link::Open(way) {
+                ways.opened();
+                self.link.set(Link::Open(way));
             }
             if is_first {
                 // Whatever the pace, the first figures don't wait.
@@ -168,13 +175,35 @@ impl Feed {
                 Step::Continue => {}
                 Step::Incompatible => return End::Incompatible,
                 Step::Resume { version } => {
-                    let request = serde_json::to_string(&ClientMessage::Resume { version });
-                    if let Ok(request) = request
-                        && write.send(Message::Text(request)).await.is_err()
-                    {
+                    if !source.resume(version).await {
                         return End::Closed { welcomed };
                     }
                 }
+            }
+            if socket_works.get() {
+                ways.socket_works();
+                return End::OtherWay;
+            }
+        }
+    }
+
+    /// Tries from time to time whether a WebSocket works, for as long as somebody wants to know.
+    async fn try_sockets(self, is_binary: bool, works: Weak<Cell<bool>>) {
+        let mut wait_ms = None;
+        loop {
+            let next_ms = next_trial_ms(wait_ms);
+            wait_ms = Some(next_ms);
+            TimeoutFuture::new(next_ms).await;
+            if works.strong_count() == 0 {
+                return;
+            }
+            let known = self.live.with_value(|live| live.version().zip(live.as_of()));
+            let Some(mut source) = Source::open(Way::Socket, is_binary, known) else { continue };
+            if next(&mut source).await.is_some()
+                && let Some(works) = works.upgrade()
+            {
+                works.set(true);
+                return;
             }
         }
     }
@@ -201,23 +230,12 @@ impl Feed {
     }
 }
 
-/// Reads a message; `None` where it is of a kind that this page doesn't know.
-///
-/// The same as deserializing a [`ServerMessage`], which would first copy the whole message into a tree to find its tag.
-fn read_frame(frame: &str) -> Option<ServerMessage> {
-    #[derive(Deserialize)]
-    struct Tag {
-        r#type: String,
-    }
-    fn body<T: DeserializeOwned>(frame: &str) -> Option<T> {
-        serde_json::from_str(frame).ok()
-    }
-    match body::<Tag>(frame)?.r#type.as_str() {
-        "welcome" => body(frame).map(ServerMessage::Welcome),
-        "update" => body(frame).map(ServerMessage::Update),
-        "status" => body(frame).map(ServerMessage::Status),
-        "goodbye" => body(frame).map(ServerMessage::Goodbye),
-        _ => None,
+/// What comes next; `None` where the connection is closed, broken or silent.
+async fn next(source: &mut Source) -> Option<Incoming> {
+    let next = std::pin::pin!(source.next());
+    match select(next, TimeoutFuture::new(SILENCE_MS)).await {
+        Either::Left((incoming, _)) => incoming,
+        Either::Right(_) => None,
     }
 }
 
@@ -227,6 +245,8 @@ enum End {
     Closed { welcomed: bool },
     /// The server speaks another protocol.
     Incompatible,
+    /// Another way, or another protocol, is known to work.
+    OtherWay,
 }
 
 /// Spaces drawings out.
@@ -268,63 +288,9 @@ fn whole(milliseconds: f64) -> u32 {
     milliseconds.max(0.0) as u32
 }
 
-/// The address that asks for what came after the version that is known, instead of everything.
-fn resuming(url: String, known: Option<(u64, Timestamp)>) -> String {
-    match known {
-        Some((version, as_of)) => format!("{url}?resume={version}&as_of={as_of}"),
-        None => url,
-    }
-}
-
-/// Where the socket is: beside this page, encrypted where the page is.
-fn address() -> Option<String> {
-    let location = web_sys::window()?.location();
-    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
-    let path = location.pathname().ok()?;
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    Some(format!("{scheme}://{}{folder}/ws", location.host().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_of_message_is_read() {
-        use crate::board::samples::{results, time, welcome};
-        use tallyboard_shared::{
-            message::{FeedState, Goodbye, GoodbyeReason, Status},
-            update::Update,
-        };
-        let counted = |version| results(version, Some(100), &[Some(version), None]);
-        let messages = [
-            welcome(Some(counted(1))),
-            welcome(None),
-            ServerMessage::Update(Box::new(Update::between(&counted(1), &counted(2)).unwrap())),
-            ServerMessage::Status(Status {
-                state: FeedState::CatchingUp,
-                now: time(1),
-                version: Some(2),
-                lag: None,
-                stale_since: None,
-            }),
-            ServerMessage::Goodbye(Goodbye { reason: GoodbyeReason::Restart, message: "soon".into() }),
-        ];
-        for message in messages {
-            let frame = serde_json::to_string(&message).unwrap();
-            assert_eq!(read_frame(&frame), Some(message));
-        }
-        assert_eq!(read_frame(r#"{"type":"weather"}"#), None);
-        assert_eq!(read_frame("[]"), None);
-    }
-
-    #[test]
-    fn a_page_that_comes_back_asks_for_what_it_missed() {
-        let url = || "ws://host/ws".to_owned();
-        assert_eq!(resuming(url(), None), url());
-        let known = Some((7, crate::board::samples::time(0)));
-        assert_eq!(resuming(url(), known), "ws://host/ws?resume=7&as_of=2026-11-03T20:15:00Z");
-    }
 
     #[test]
     fn waits_grow_to_a_bound_and_differ() {

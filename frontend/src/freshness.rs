@@ -5,7 +5,12 @@
 
 use tallyboard_shared::{Timestamp, message::FeedState};
 
-use crate::{board::Board, format, say, texts::tr};
+use crate::{
+    board::Board,
+    feed::{POLL_INTERVAL_S, Way},
+    format, say,
+    texts::tr,
+};
 
 /// How long the server may have newer results than the page before the page calls itself behind.
 const BEHIND_GRACE_MS: f64 = 3_000.0;
@@ -15,8 +20,8 @@ const BEHIND_GRACE_MS: f64 = 3_000.0;
 pub enum Link {
     /// A connection is being made, or hasn't said anything yet.
     Connecting,
-    /// Messages come.
-    Open,
+    /// Messages come, by this way.
+    Open(Way),
     /// The connection failed; the next attempt is made at this moment of our clock, in milliseconds.
     Waiting {
         /// When.
@@ -71,6 +76,27 @@ pub enum Freshness {
     Replayed,
 }
 
+impl Link {
+    /// How the figures come, where it isn't as they should: whoever reads "live" is to know how live.
+    #[must_use]
+    pub fn detour(self) -> Option<String> {
+        match self {
+            Self::Open(Way::Events) => Some(tr("as an event stream").to_owned()),
+            Self::Open(Way::Polling) => Some(say!("asked every {seconds} s", seconds = POLL_INTERVAL_S)),
+            Self::Open(Way::Socket) | Self::Connecting | Self::Waiting { .. } | Self::Incompatible => None,
+        }
+    }
+
+    /// The way, in one word for tests.
+    #[must_use]
+    pub fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Open(way) => Some(way.code()),
+            Self::Connecting | Self::Waiting { .. } | Self::Incompatible => None,
+        }
+    }
+}
+
 impl Freshness {
     /// The verdict where the reader holds the page since a moment of our clock: that it stands still, unless it would
     /// have to all the same.
@@ -86,7 +112,7 @@ impl Freshness {
     #[must_use]
     pub fn assess(link: Link, board: &Board, now_ms: f64) -> Self {
         let retry_in_s = match link {
-            Link::Open => return Self::assess_open(board, now_ms),
+            Link::Open(_) => return Self::assess_open(board, now_ms),
             Link::Incompatible => return Self::Incompatible,
             Link::Connecting => None,
             Link::Waiting { retry_at_ms } => Some(whole_seconds(retry_at_ms - now_ms)),
@@ -263,27 +289,38 @@ mod tests {
     #[test]
     fn an_open_connection_is_what_the_server_says_it_is() {
         let mut board = board();
-        check(Link::Open, &board, 0.0, "Live", true);
+        check(Link::Open(Way::Socket), &board, 0.0, "Live", true);
         status(&mut board, FeedState::CatchingUp, 3);
-        check(Link::Open, &board, 0.0, "Catching up · 17 votes to count", true);
+        check(Link::Open(Way::Socket), &board, 0.0, "Catching up · 17 votes to count", true);
         status(&mut board, FeedState::Stale, 3);
-        check(Link::Open, &board, 0.0, "Stale since 20:15:00", false);
+        check(Link::Open(Way::Socket), &board, 0.0, "Stale since 20:15:00", false);
         status(&mut board, FeedState::Live, 3);
-        check(Link::Open, &board, 0.0, "Live", true);
+        check(Link::Open(Way::Socket), &board, 0.0, "Live", true);
+    }
+
+    #[test]
+    fn a_page_that_is_fed_otherwise_says_so() {
+        let detour = |way| Link::Open(way).detour();
+        assert_eq!(detour(Way::Socket), None);
+        assert_eq!(detour(Way::Events).as_deref(), Some("as an event stream"));
+        assert_eq!(detour(Way::Polling).as_deref(), Some("asked every 2 s"));
+        assert_eq!(Link::Connecting.detour(), None);
     }
 
     #[test]
     fn results_that_do_not_arrive_are_not_called_live() {
         let mut board = board();
         status(&mut board, FeedState::Live, 4);
-        check(Link::Open, &board, 4_900.0, "Live", true);
-        check(Link::Open, &board, 5_100.0, "Stale since 00:00:02", false);
+        check(Link::Open(Way::Socket), &board, 4_900.0, "Live", true);
+        check(Link::Open(Way::Socket), &board, 5_100.0, "Stale since 00:00:02", false);
     }
 
     #[test]
     fn a_page_that_is_held_never_looks_live() {
         let mut board = board();
-        let held = |board: &Board| Freshness::assess(Link::Open, board, 3_000.0).when_held(Some(2_000.0));
+        let held = |board: &Board| {
+            Freshness::assess(Link::Open(Way::Socket), board, 3_000.0).when_held(Some(2_000.0))
+        };
         assert_eq!(held(&board).label(0), "Paused since 00:00:02");
         assert!(!held(&board).is_current() && held(&board).warning().is_some());
         status(&mut board, FeedState::Stale, 3);

@@ -1,9 +1,9 @@
 //! The dashboard: live results in the browser, compiled to WebAssembly.
 //!
-//! One way through: `feed` reads the socket, `board` folds messages into state, the pure modules (`news`,
-//! `standings`, `places`, `parts`, `race`, `tiles`, `spot`, `quality`, `freshness`, `charts/*`) make of it what is to
-//! be seen, and `pages` and `components` show that. What the reader looks at is an `address`. All but `feed`, `charts`,
-//! `navigation`, `download`, `theme` and the views runs, and is tested, on the host too.
+//! One way through: `feed` follows the server, `wire` reads what comes, `board` folds messages into state, the pure
+//! modules (`news`, `standings`, `places`, `parts`, `race`, `tiles`, `spot`, `quality`, `freshness`, `charts/*`) make of
+//! it what is to be seen, and `pages` and `components` show that. What the reader looks at is an `address`. All but
+//! `feed`, `charts`, `navigation`, `download`, `theme` and the views runs, and is tested, on the host too.
 
 pub mod address;
 pub mod app;
@@ -34,5 +34,6 @@ pub mod theme;
 pub mod tiles;
 pub mod timeline;
 pub mod wall;
+pub mod wire;
 
 pub use app::App;

@@ -9,7 +9,7 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
 use tallyboard_shared::timeline::Timeline;
 
-use crate::{app::Context, board::Board, format, say};
+use crate::{app::Context, board::Board, format, say, wire};
 
 /// How long the server is left alone between two questions; it answers unchanged timelines with a tag alone.
 const INTERVAL_MS: u32 = 4_000;
@@ -93,7 +93,7 @@ pub fn follow() -> RwSignal<Track> {
 async fn read() -> Option<Timeline> {
     let answer = Request::get("api/v1/timeline").send().await.ok()?;
     answer.ok().then_some(())?;
-    serde_json::from_str(&answer.text().await.ok()?).ok()
+    wire::from_json(&answer.text().await.ok()?)
 }
 
 #[cfg(test)]

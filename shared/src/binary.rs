@@ -24,6 +24,35 @@ pub enum BinaryError {
     Malformed,
 }
 
+/// What a frame from the server holds, by the number behind the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A [`Welcome`].
+    Welcome,
+    /// An [`Update`].
+    Update,
+    /// A [`Status`].
+    Status,
+    /// A [`Goodbye`].
+    Goodbye,
+}
+
+/// What a frame from the server holds, and the bytes of that: for readers that do without postcard.
+///
+/// # Errors
+/// [`BinaryError`] where the frame is none of this format, or of a kind that it doesn't have.
+pub fn open(frame: &[u8]) -> Result<(Kind, &[u8]), BinaryError> {
+    let (number, body) = message_of(frame)?.split_first().ok_or(BinaryError::Malformed)?;
+    let kind = match number {
+        0 => Kind::Welcome,
+        1 => Kind::Update,
+        2 => Kind::Status,
+        3 => Kind::Goodbye,
+        _ => return Err(BinaryError::Malformed),
+    };
+    Ok((kind, body))
+}
+
 /// [`ServerMessage`] as postcard can write it: numbered, not tagged by a field.
 #[derive(Serialize)]
 enum ToClient<'a> {
@@ -108,13 +137,16 @@ fn write(message: &impl Serialize) -> Vec<u8> {
 }
 
 fn read<'a, T: Deserialize<'a>>(frame: &'a [u8]) -> Result<T, BinaryError> {
-    let message = match frame.split_first() {
-        Some((&FORMAT, message)) => message,
-        other => return Err(BinaryError::Format(other.map(|(format, _)| *format))),
-    };
-    match postcard::take_from_bytes(message) {
+    match postcard::take_from_bytes(message_of(frame)?) {
         Ok((message, [])) => Ok(message),
         Ok(_) | Err(_) => Err(BinaryError::Malformed),
+    }
+}
+
+fn message_of(frame: &[u8]) -> Result<&[u8], BinaryError> {
+    match frame.split_first() {
+        Some((&FORMAT, message)) => Ok(message),
+        other => Err(BinaryError::Format(other.map(|(format, _)| *format))),
     }
 }
 

@@ -94,10 +94,17 @@ fn FreshnessChip() -> impl IntoView {
         let (version, age) = (format::count(shown.version), format::age(age_ms));
         Some(say!("version {version} · {age}", version = version, age = age))
     });
+    let link = context.feed.link;
+    let label = Memo::new(move |_| {
+        let freshness = freshness.get();
+        let detour = link.get().detour().filter(|_| freshness.is_current());
+        let label = freshness.label(context.offset_minutes.get());
+        [Some(label), detour].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    });
     view! {
-        <span class="chip" data-testid="connection" data-state=move || freshness.get().code()>
+        <span class="chip" data-testid="connection" data-state=move || freshness.get().code() data-way=move || link.get().code()>
             <i class="dot" aria-hidden="true"></i>
-            <span data-testid="connection-label">{move || freshness.get().label(context.offset_minutes.get())}</span>
+            <span data-testid="connection-label">{move || label.get()}</span>
             <span class="detail" data-testid="connection-version">
                 {move || detail.get().map(|detail| format!("\u{a0}· {detail}"))}
             </span>

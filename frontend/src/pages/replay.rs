@@ -24,6 +24,7 @@ use crate::{
     news,
     replay::{Event, Replay, Speed},
     texts::tr,
+    wire,
 };
 
 /// How often the list is read again: the night goes on.
@@ -128,7 +129,7 @@ impl Player {
 async fn read<T: DeserializeOwned>(path: &str) -> Option<T> {
     let answer = Request::get(path).send().await.ok()?;
     answer.ok().then_some(())?;
-    serde_json::from_str(&answer.text().await.ok()?).ok()
+    wire::from_json(&answer.text().await.ok()?)
 }
 
 /// The replay.
