@@ -62,6 +62,8 @@ test("a server of another build is spoken to in JSON", async ({ dashboard, serve
 test("where WebSockets are blocked the page takes events, and a WebSocket once it works", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
   let blocked = true;
+  // The server is killed below.
+  dashboard.failing.push(/\/api\/v1\/stream$/);
   await blockSockets(dashboard.page, () => blocked);
   await dashboard.open(server.url);
   await expect(dashboard.connection).toHaveAttribute("data-way", "events");
