@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use gloo_net::http::Request;
 use leptos::prelude::*;
 use leptos_router::components::Router;
 use tallyboard_shared::results::Results;
 
 use crate::{
     address::{Address, Screen, folder},
+    charts,
     components::{
         footer::Footer,
         header::{Header, screen_name},
@@ -38,16 +40,31 @@ pub struct Context {
     pub offset_minutes: Signal<i32>,
 }
 
-/// Fixes the language: the one that was chosen, else the browser's first that the page has.
-fn start_language() {
-    let language = settings::remembered_choice::<Language>()
+/// Fixes the language, before anything is built: the one that was chosen, else the browser's first that the page has.
+/// English where its texts can't be had.
+pub async fn start_language() {
+    let wanted = settings::remembered_choice::<Language>()
         .unwrap_or_else(|| Language::of_tag(&window().navigator().language().unwrap_or_default()));
-    texts::speak(intl::catalogue(language));
+    let (language, lines) = match wanted.file() {
+        None => (wanted, String::new()),
+        Some(file) => match lines_of(file).await {
+            Some(lines) => (wanted, lines),
+            None => (Language::English, String::new()),
+        },
+    };
+    // Once, and for as long as the page is open.
+    texts::speak(intl::catalogue(language, lines.leak()));
     if let Some(root) = document().document_element() {
         // Without them the page is merely read out in another voice.
         root.set_attribute("lang", language.code()).ok();
         root.set_attribute("dir", language.direction()).ok();
     }
+}
+
+async fn lines_of(file: &str) -> Option<String> {
+    let answer = Request::get(file).send().await.ok()?;
+    answer.ok().then_some(())?;
+    answer.text().await.ok()
 }
 
 impl Context {
@@ -83,8 +100,8 @@ impl Context {
 /// The whole page.
 #[component]
 pub fn App() -> impl IntoView {
-    start_language();
     provide_context(Context::start());
+    provide_context(charts::Loading::follow());
     let path = window().location().pathname().unwrap_or_default();
     let base = folder(&path).to_owned();
     view! { <Router base=base><Shell/></Router> }

@@ -51,6 +51,49 @@ extern "C" {
     fn dispose(this: &Instance);
 }
 
+/// Whether ECharts is there. It is on its way beside the page's own program, whose figures don't wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Library {
+    OnItsWay,
+    There,
+    /// It can't be had; the tables have its figures.
+    Missing,
+}
+
+/// Where ECharts stands, for all charts of the page.
+#[derive(Clone, Copy)]
+pub struct Loading(RwSignal<Library>);
+
+impl Loading {
+    /// Follows the loading of ECharts.
+    #[must_use]
+    pub fn follow() -> Self {
+        let loading = Self(RwSignal::new(Library::OnItsWay));
+        let look = move || loading.look();
+        look();
+        let script = document().get_element_by_id("echarts");
+        if let Some(script) = script.filter(|_| loading.0.get_untracked() == Library::OnItsWay) {
+            let on_load = Closure::once_into_js(look);
+            // Where it can't be listened to, the page's own end of loading tells.
+            script.add_event_listener_with_callback("load", on_load.unchecked_ref()).ok();
+        }
+        // The page is loaded once the script is, or has failed.
+        let window_loaded = window_event_listener(leptos::ev::load, move |_| loading.look());
+        on_cleanup(move || window_loaded.remove());
+        loading
+    }
+
+    fn look(self) {
+        let is_there = js_sys::Reflect::has(&js_sys::global(), &"echarts".into()).unwrap_or(false);
+        let is_over = document().ready_state() == "complete";
+        self.0.set(match (is_there, is_over) {
+            (true, _) => Library::There,
+            (false, true) => Library::Missing,
+            (false, false) => Library::OnItsWay,
+        });
+    }
+}
+
 /// A chart that is in the page; dropping it gives everything back.
 struct Mounted {
     instance: Instance,
@@ -63,12 +106,8 @@ struct Mounted {
 }
 
 impl Mounted {
-    /// `None` where ECharts wasn't loaded or can't draw.
+    /// `None` where ECharts can't draw.
     fn new(node: &web_sys::Element, on_pick: Option<Callback<String>>) -> Option<Self> {
-        let loaded = js_sys::Reflect::has(&js_sys::global(), &"echarts".into()).unwrap_or(false);
-        if !loaded {
-            return None;
-        }
         let instance = init(node, &JsValue::NULL, &how_sharp(node)?).ok()?;
         let fitted = JsValue::from(&instance).unchecked_into::<Instance>();
         let on_resize = Closure::<dyn FnMut()>::new(move || fitted.resize());
@@ -175,8 +214,14 @@ pub fn EChart(
     let node = NodeRef::<html::Div>::new();
     let mounted = StoredValue::new_local(None::<Mounted>);
     let missing = RwSignal::new(false);
+    let Loading(library) = expect_context();
     Effect::new(move |_| {
         let Some(element) = node.get() else { return };
+        match library.get() {
+            Library::OnItsWay => return,
+            Library::There => {}
+            Library::Missing => return missing.set(true),
+        }
         drawing.with(|drawing| {
             mounted.update_value(|mounted| {
                 if mounted.is_none() {

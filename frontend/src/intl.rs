@@ -7,10 +7,10 @@ use js_sys::{
 
 use crate::texts::{Catalogue, Language};
 
-/// The catalogue of a language with the signs that the browser writes.
+/// The catalogue of a language whose file has these lines, with the signs that the browser writes.
 #[must_use]
-pub fn catalogue(language: Language) -> Catalogue {
-    let mut catalogue = Catalogue::of(language);
+pub fn catalogue(language: Language, lines: &'static str) -> Catalogue {
+    let mut catalogue = Catalogue::of(language, lines);
     let locales = Array::of1(&language.tag().into());
     let numbers = Intl::NumberFormat::new(&locales, &Object::new());
     // Large enough for languages that begin with thousands at 10,000.

@@ -1,18 +1,25 @@
 //! Starts the dashboard in the page.
 
 use leptos::prelude::*;
+use tallyboard_frontend::{App, app::start_language};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 
 fn main() {
     console_error_panic_hook::set_once();
-    let place =
-        document().get_element_by_id("app").and_then(|place| place.dyn_into::<web_sys::HtmlElement>().ok());
-    match place {
-        Some(place) => {
-            // What the page said while the program was on its way.
-            place.set_inner_html("");
-            mount_to(place, tallyboard_frontend::App).forget();
+    // Leptos has no executor before something is mounted.
+    spawn_local(async {
+        start_language().await;
+        let place = document()
+            .get_element_by_id("app")
+            .and_then(|place| place.dyn_into::<web_sys::HtmlElement>().ok());
+        match place {
+            Some(place) => {
+                // What the page said while the program was on its way.
+                place.set_inner_html("");
+                mount_to(place, App).forget();
+            }
+            None => mount_to_body(App),
         }
-        None => mount_to_body(tallyboard_frontend::App),
-    }
+    });
 }

@@ -2,7 +2,7 @@
 //!
 //! English stands in the code and is the key to the others, which are files in `frontend/texts`: a line for each text,
 //! `English = translation`. A test reads the code and finds what a file lacks, so nothing is shown half translated.
-//! The language is fixed before the page is built; another one is a new page.
+//! The language is fixed before the page is built, and only its file is fetched; another one is a new page.
 
 use std::{collections::HashMap, fmt::Display, sync::OnceLock};
 
@@ -72,12 +72,14 @@ impl Language {
         }
     }
 
-    fn lines(self) -> &'static str {
+    /// Where its texts are, beside the page; English stands in the code.
+    #[must_use]
+    pub fn file(self) -> Option<&'static str> {
         match self {
-            Self::English => "",
-            Self::Spanish => include_str!("../texts/es.txt"),
-            Self::German => include_str!("../texts/de.txt"),
-            Self::Arabic => include_str!("../texts/ar.txt"),
+            Self::English => None,
+            Self::Spanish => Some("texts/es.txt"),
+            Self::German => Some("texts/de.txt"),
+            Self::Arabic => Some("texts/ar.txt"),
         }
     }
 
@@ -110,10 +112,10 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue of a language, with the signs and months of English.
+    /// The catalogue of a language whose file has these lines, with the signs and months of English.
     #[must_use]
-    pub fn of(language: Language) -> Self {
-        let texts = language.lines().lines().filter_map(|line| line.split_once(" = "));
+    pub fn of(language: Language, lines: &'static str) -> Self {
+        let texts = lines.lines().filter_map(|line| line.split_once(" = "));
         const MONTHS: [&str; 12] = [
             "January",
             "February",
@@ -179,7 +181,7 @@ pub fn speak(catalogue: Catalogue) {
 /// The catalogue of the page.
 #[must_use]
 pub fn catalogue() -> &'static Catalogue {
-    CATALOGUE.get_or_init(|| Catalogue::of(Language::English))
+    CATALOGUE.get_or_init(|| Catalogue::of(Language::English, ""))
 }
 
 /// A text in the reader's language.
