@@ -144,6 +144,17 @@ impl Problem {
         self.code
     }
 
+    /// What is sent.
+    pub(super) fn body(&self) -> Body<'_> {
+        let status = self.code.status();
+        Body {
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code: self.code.as_str(),
+            detail: &self.detail,
+        }
+    }
+
     /// The client may try again after so many seconds.
     pub(super) fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
@@ -153,13 +164,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let body = Body {
-            title: status.canonical_reason().unwrap_or("Error"),
-            status: status.as_u16(),
-            code: self.code.as_str(),
-            detail: &self.detail,
-        };
-        let body = serde_json::to_vec(&body).expect("a problem has only text keys");
+        let body = serde_json::to_vec(&self.body()).expect("a problem has only text keys");
         let headers =
             [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (status, headers, body).into_response();

@@ -13,7 +13,7 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-use super::openapi::in_json;
+use super::{examples::golden, openapi::in_json};
 use crate::{
     journal::{Cleanup, Partitions, TopicSpec, Topics},
     roles::publication::{CandidateRow, PublicationRecord, TurnoutRow},
@@ -83,9 +83,7 @@ impl Topic {
                 key: "The voter's id: a voter's votes must be in one partition.",
                 payload: of_schema::<Vote<'_>>(),
                 headers: None,
-                example: Some(golden(include_str!(
-                    "../../../../shared/tests/snapshots/wire_format__vote.snap"
-                ))),
+                example: Some(golden("vote")),
             }
         } else if name == topics.rejected {
             Self {
@@ -96,7 +94,7 @@ impl Topic {
                 key: "As received.",
                 payload: json!({ "description": "The bytes as received, whatever they are" }),
                 headers: Some(rejection_headers()),
-                example: None,
+                example: Some(golden("vote")),
             }
         } else if name == topics.tallies {
             Self {
@@ -117,7 +115,7 @@ impl Topic {
                 key: "The version.",
                 payload: of_schema::<PublicationRecord>(),
                 headers: None,
-                example: None,
+                example: Some(json!({ "type": "delta", "update": update_example() })),
             }
         } else if name == topics.candidates {
             Self {
@@ -169,11 +167,12 @@ impl Parts {
             "payload": topic.payload,
             "bindings": { "kafka": { "key": { "type": "string", "description": topic.key }, "bindingVersion": "0.5.0" } },
         });
-        if let Some(headers) = topic.headers {
-            message["headers"] = headers;
-        }
         if let Some(example) = topic.example {
             message["examples"] = json!([{ "payload": example }]);
+        }
+        if let Some(headers) = topic.headers {
+            message["headers"] = headers;
+            message["examples"][0]["headers"] = rejection_example();
         }
         self.messages.insert(topic.message.into(), message);
         self.channels.insert(
@@ -200,7 +199,7 @@ impl Parts {
             |variants: &[(String, Value)]| variants.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         let (to_viewers, to_server) = (names(&from_server), names(&from_client));
         for (name, payload) in from_server.into_iter().chain(from_client) {
-            let example = json!([{ "payload": golden(golden_of(&name)) }]);
+            let example = json!([{ "payload": golden(&name) }]);
             self.messages
                 .insert(name.clone(), json!({ "name": name, "payload": payload, "examples": example }));
         }
@@ -276,6 +275,20 @@ fn candidate_example() -> Value {
     })
 }
 
+/// An update as it lies on the topic: there it is no message with a type of its own.
+fn update_example() -> Value {
+    let mut update = golden("update");
+    update.as_object_mut().expect("a message is an object").remove("type");
+    update
+}
+
+fn rejection_example() -> Value {
+    json!({
+        "reason": Reason::DuplicateVoter.code(), "source_topic": "votes_topic", "source_partition": "3",
+        "source_offset": "1201", "source_timestamp": "1793693700000",
+    })
+}
+
 fn rejection_headers() -> Value {
     let reasons = Reason::ALL.map(Reason::code);
     let number = json!({ "type": "string", "pattern": "^[0-9]+$" });
@@ -333,23 +346,4 @@ fn written(schema: &RefOr<Schema>) -> Value {
 fn add<T: ToSchema>(all: &mut Vec<(String, RefOr<Schema>)>) {
     all.push((T::name().into_owned(), T::schema()));
     T::schemas(all);
-}
-
-/// The golden file of a message.
-fn golden_of(message: &str) -> &'static str {
-    match message {
-        "welcome" => include_str!("../../../../shared/tests/snapshots/wire_format__welcome.snap"),
-        "update" => include_str!("../../../../shared/tests/snapshots/wire_format__update.snap"),
-        "status" => include_str!("../../../../shared/tests/snapshots/wire_format__status.snap"),
-        "goodbye" => include_str!("../../../../shared/tests/snapshots/wire_format__goodbye.snap"),
-        "resume" => include_str!("../../../../shared/tests/snapshots/wire_format__resume.snap"),
-        "ping" => include_str!("../../../../shared/tests/snapshots/wire_format__ping.snap"),
-        other => unreachable!("a message has a golden file, {other} too"),
-    }
-}
-
-/// The message in a golden file, behind the head that its tool writes.
-fn golden(file: &str) -> Value {
-    let body = file.strip_prefix("---\n").and_then(|rest| Some(rest.split_once("\n---\n")?.1));
-    serde_json::from_str(body.unwrap_or(file)).expect("golden files are checked by tests")
 }

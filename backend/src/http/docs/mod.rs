@@ -4,6 +4,7 @@
 //! those of the types that are written. `docs/openapi.json` and `docs/asyncapi.yaml` are copies that a test compares.
 
 mod asyncapi;
+mod examples;
 mod openapi;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use super::conditional::{Lasts, Tag, answer};
 /// The OpenAPI document
 ///
 /// This document: every route of this server, as OpenAPI 3.1.
-#[utoipa::path(get, path = "/api/openapi.json", tag = "operations", responses((status = OK, description = "The document", content_type = "application/json")))]
+#[utoipa::path(get, path = "/api/openapi.json", tag = "operations", responses((status = OK, body = serde_json::Map<String, serde_json::Value>, description = "The document", content_type = "application/json")))]
 pub(super) async fn openapi_json(headers: HeaderMap) -> Response {
     static BODY: OnceLock<Bytes> = OnceLock::new();
     let body = BODY.get_or_init(|| openapi::text().into());
@@ -31,7 +32,7 @@ pub(super) async fn openapi_json(headers: HeaderMap) -> Response {
 /// The AsyncAPI document
 ///
 /// The topics and the messages of the WebSocket, as AsyncAPI 3.0.
-#[utoipa::path(get, path = "/api/asyncapi.yaml", tag = "operations", responses((status = OK, description = "The document", content_type = "application/yaml")))]
+#[utoipa::path(get, path = "/api/asyncapi.yaml", tag = "operations", responses((status = OK, body = String, description = "The document", content_type = "application/yaml")))]
 pub(super) async fn asyncapi_yaml(headers: HeaderMap) -> Response {
     static BODY: OnceLock<Bytes> = OnceLock::new();
     let body = BODY.get_or_init(|| asyncapi::text().into());
@@ -41,19 +42,19 @@ pub(super) async fn asyncapi_yaml(headers: HeaderMap) -> Response {
 /// The API's page
 ///
 /// What you may be reading: the OpenAPI document for people.
-#[utoipa::path(get, path = "/api", tag = "operations", responses((status = OK, description = "The page", content_type = "text/html")))]
+#[utoipa::path(get, path = "/api", tag = "operations", responses((status = OK, body = String, description = "The page", content_type = "text/html")))]
 pub(super) async fn page() -> Response {
     file("text/html; charset=utf-8", include_str!("page.html"))
 }
 
 /// The script of the API's page
-#[utoipa::path(get, path = "/api/page.js", tag = "operations", responses((status = OK, description = "The script", content_type = "text/javascript")))]
+#[utoipa::path(get, path = "/api/page.js", tag = "operations", responses((status = OK, body = String, description = "The script", content_type = "text/javascript")))]
 pub(super) async fn script() -> Response {
     file("text/javascript; charset=utf-8", include_str!("page.js"))
 }
 
 /// The style of the API's page
-#[utoipa::path(get, path = "/api/page.css", tag = "operations", responses((status = OK, description = "The style", content_type = "text/css")))]
+#[utoipa::path(get, path = "/api/page.css", tag = "operations", responses((status = OK, body = String, description = "The style", content_type = "text/css")))]
 pub(super) async fn style() -> Response {
     file("text/css; charset=utf-8", include_str!("page.css"))
 }

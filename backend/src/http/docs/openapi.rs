@@ -9,6 +9,7 @@ use utoipa::{
     },
 };
 
+use super::examples;
 use crate::http::{problem, routes};
 
 /// What stands above the routes.
@@ -41,12 +42,37 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
     let mut schemas = vec![(problem::Body::name().into_owned(), problem::Body::schema())];
     problem::Body::schemas(&mut schemas);
     components.schemas.extend(schemas);
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             refuse(operation);
+            exemplify(path, operation);
         }
     }
     document
+}
+
+/// Every body has an example.
+fn exemplify(path: &str, operation: &mut Operation) {
+    if let Some(RefOr::T(request)) = &mut operation.request_body {
+        exemplify_each(&mut request.content, path, None);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            exemplify_each(&mut response.content, path, Some(status));
+        }
+    }
+}
+
+fn exemplify_each<'a>(
+    contents: impl IntoIterator<Item = (&'a String, &'a mut RefOr<Content>)>,
+    path: &str,
+    status: Option<&str>,
+) {
+    for (kind, content) in contents {
+        if let RefOr::T(content) = content {
+            content.example = Some(examples::of(path, status, kind));
+        }
+    }
 }
 
 /// Whatever goes wrong is a problem.

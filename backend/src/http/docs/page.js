@@ -61,11 +61,18 @@ function table(heads, rows) {
     element("tbody", {}, rows.map((row) => element("tr", {}, row.map((cell) => element("td", {}, cell)))))));
 }
 
+function example(content) {
+  if (content.example === undefined) return null;
+  const text = typeof content.example === "string" ? content.example : JSON.stringify(content.example, null, 2);
+  return element("details", {}, element("summary", {}, "Example"), element("pre", {}, text));
+}
+
 function answers(responses) {
   return Object.entries(responses).map(([status, response]) => {
     const contents = Object.entries(response.content ?? {});
-    const kinds = contents.flatMap(([kind, { schema }], index) => [
-      index ? ", " : "", element("code", {}, kind), ...(schema ? [" ", ...words(schema)] : [])]);
+    const kinds = contents.flatMap(([kind, content], index) => [
+      index ? ", " : "", element("code", {}, kind), ...(content.schema ? [" ", ...words(content.schema)] : []),
+      example(content)].filter((part) => part !== null));
     return [status === "default" ? "other" : status, prose(response.description), kinds];
   });
 }
@@ -74,8 +81,9 @@ function route(path, method, operation) {
   const id = `${method}-${path}`;
   const parameters = (operation.parameters ?? []).map((parameter) => [
     element("code", {}, parameter.name), parameter.in, words(parameter.schema), prose(parameter.description)]);
-  const bodies = Object.entries(operation.requestBody?.content ?? {}).map(([kind, { schema }]) => [
-    element("code", {}, kind), words(schema), prose(operation.requestBody.description)]);
+  const bodies = Object.entries(operation.requestBody?.content ?? {}).map(([kind, content]) => [
+    element("code", {}, kind), [...words(content.schema), example(content)].filter((part) => part !== null),
+    prose(operation.requestBody.description)]);
   return element("section", { id },
     element("h3", {}, element("span", { class: "method" }, method.toUpperCase()), " ", element("code", {}, path)),
     element("p", { class: "summary" }, operation.summary ?? ""),

@@ -102,6 +102,18 @@ pub(super) struct Receipt {
     lines: Vec<LineReceipt>,
 }
 
+impl Receipt {
+    /// What a request with a line of each kind is answered.
+    pub(super) fn example() -> Self {
+        let lines = vec![
+            LineReceipt::Accepted { line: 1, partition: 9, offset: 1200 },
+            LineReceipt::Duplicate { line: 2, partition: 9, offset: 1200 },
+            LineReceipt::Refused { line: 3, reason: Reason::UnknownCandidate },
+        ];
+        Self { accepted: 1, duplicates: 1, refused: 1, lines }
+    }
+}
+
 /// What became of a line.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]

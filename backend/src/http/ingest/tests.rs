@@ -123,6 +123,14 @@ impl Site {
         ))
     }
 
+    /// Lets the journal go on: everything that was held is stored.
+    async fn release(&self, held: Vec<tokio::task::JoinHandle<Response>>) {
+        self.journal.release();
+        for held in held {
+            assert_eq!(held.await.unwrap().status(), StatusCode::OK);
+        }
+    }
+
     /// Fills every place for a body.
     async fn fill(&self) -> Vec<tokio::task::JoinHandle<Response>> {
         let held = (0..REQUESTS_AT_ONCE_MAX).map(|_| self.vote()).collect();
@@ -142,10 +150,10 @@ async fn code(response: Response) -> String {
     serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].as_str().unwrap().to_owned()
 }
 
-#[track_caller]
-fn is_put_off(response: &Response) {
+async fn is_put_off(response: Response) {
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(response.headers()[header::RETRY_AFTER], RETRY_AFTER_S.to_string());
+    assert_eq!(code(response).await, "journal_behind");
 }
 
 #[tokio::test]
@@ -154,13 +162,8 @@ async fn more_requests_than_may_wait_are_put_off_at_once_and_all_others_are_stor
     let mut held = site.fill().await;
     held.extend((0..REQUESTS_WAITING_MAX).map(|_| site.vote()));
     until(|| site.ingest().waiting.available_permits() == 0).await;
-    let refused = site.vote().await.unwrap();
-    is_put_off(&refused);
-    assert_eq!(code(refused).await, "journal_behind");
-    site.journal.release();
-    for held in held {
-        assert_eq!(held.await.unwrap().status(), StatusCode::OK);
-    }
+    is_put_off(site.vote().await.unwrap()).await;
+    site.release(held).await;
     assert_eq!(site.ingest().places.available_permits(), REQUESTS_AT_ONCE_MAX);
     assert_eq!(site.ingest().waiting.available_permits(), REQUESTS_WAITING_MAX);
 }
@@ -169,13 +172,8 @@ async fn more_requests_than_may_wait_are_put_off_at_once_and_all_others_are_stor
 async fn a_request_that_waits_too_long_is_put_off_and_may_come_again() {
     let site = Site::new(Duration::from_millis(10), BODY_TIMEOUT);
     let held = site.fill().await;
-    let refused = site.vote().await.unwrap();
-    is_put_off(&refused);
-    assert_eq!(code(refused).await, "journal_behind");
-    site.journal.release();
-    for held in held {
-        assert_eq!(held.await.unwrap().status(), StatusCode::OK);
-    }
+    is_put_off(site.vote().await.unwrap()).await;
+    site.release(held).await;
     assert_eq!(site.vote().await.unwrap().status(), StatusCode::OK);
 }
 

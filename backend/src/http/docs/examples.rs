@@ -1,0 +1,132 @@
+//! The examples of the documents: the golden files of the wire, and what the code writes of them.
+
+use serde_json::{Value, json};
+use tallyboard_shared::{
+    election::{Election, Embargo},
+    results::Results,
+    versions::{VersionPoint, Versions},
+};
+
+use crate::{
+    export::Format,
+    http::{
+        ingest::Receipt,
+        problem::{Code, Problem},
+    },
+    roles::disclosure::disclose,
+};
+
+/// The example of a body of OpenAPI: what the route answers with this status, or takes where there is none.
+pub(super) fn of(path: &str, status: Option<&str>, kind: &str) -> Value {
+    if kind == "application/problem+json" {
+        return written(&problem(path, status).body());
+    }
+    match (path, status, kind) {
+        ("/api/v1/results", ..) => golden("results"),
+        ("/api/v1/results.csv", ..) => export(Format::Csv).into(),
+        ("/api/v1/results.nist.json", ..) => {
+            serde_json::from_str(&export(Format::Nist)).expect("a report is JSON")
+        }
+        ("/api/v1/versions", ..) => written(&versions()),
+        ("/api/v1/timeline", ..) => golden("timeline"),
+        ("/api/v1/election", ..) => written(&election()),
+        ("/api/v1/stream", ..) => events().into(),
+        ("/api/v1/votes", None, "application/json") => golden("vote"),
+        ("/api/v1/votes", None, _) => format!("{0}\n{0}\n", golden("vote")).into(),
+        ("/api/v1/votes", ..) => written(&Receipt::example()),
+        ("/api", ..) => first_line(include_str!("page.html")),
+        ("/api/page.js", ..) => first_line(include_str!("page.js")),
+        ("/api/page.css", ..) => first_line(include_str!("page.css")),
+        ("/api/openapi.json", ..) => {
+            let info = json!({ "title": "Tallyboard", "version": env!("CARGO_PKG_VERSION") });
+            json!({ "openapi": "3.1.0", "info": info, "paths": {} })
+        }
+        ("/api/asyncapi.yaml", ..) => "asyncapi: 3.0.0\n".into(),
+        ("/livez", ..) => "alive\n".into(),
+        ("/readyz", Some("503"), _) => "nothing published yet\n".into(),
+        ("/readyz", ..) => "ready\n".into(),
+        ("/metrics", ..) => "# TYPE tallyboard_votes_counted gauge\ntallyboard_votes_counted 40\n".into(),
+        _ => unreachable!("every body has an example, {path} {status:?} {kind} too"),
+    }
+}
+
+fn problem(path: &str, status: Option<&str>) -> Problem {
+    let (code, detail) = match path {
+        "/api/v1/results" | "/api/v1/results.csv" | "/api/v1/results.nist.json" => {
+            (Code::VersionNotFound, "there is no version 9999")
+        }
+        "/api/v1/versions" => (Code::NoResultsYet, "nothing has been published yet; try again in a moment"),
+        "/api/v1/timeline" => {
+            (Code::NoTimelineYet, "no timeline has been published yet; try again in a moment")
+        }
+        "/api/v1/votes" if status == Some("429") => {
+            (Code::JournalBehind, "votes come faster than the journal stores them; send these again")
+        }
+        "/api/v1/votes" => (Code::Unauthorized, "a bearer token is needed"),
+        "/api/v1/stream" => (Code::TooManyConnections, "too many are connected from this address"),
+        "/ws" => (Code::UpgradeNeeded, "this is the address of a WebSocket, of version 13"),
+        _ => (Code::Internal, "the server has a fault; its log has more"),
+    };
+    Problem::new(code, detail)
+}
+
+fn versions() -> Versions {
+    let results = results();
+    let newest = VersionPoint { version: results.version, as_of: results.as_of, votes: results.totals.votes };
+    let an_hour = jiff::SignedDuration::from_hours(1);
+    let first = VersionPoint { version: 1, as_of: newest.as_of - an_hour, votes: 0 };
+    Versions { newest: newest.version, versions: vec![first, newest] }
+}
+
+/// The election whose results the others are; without the embargo, under which there is little to see.
+fn election() -> Election {
+    let election = golden("welcome")["election"].take();
+    let election: Election = serde_json::from_value(election).expect("golden files are checked by tests");
+    Election { embargo: Embargo::None, ..election }
+}
+
+fn results() -> Results {
+    serde_json::from_value(golden("results")).expect("golden files are checked by tests")
+}
+
+fn export(format: Format) -> String {
+    let election = election();
+    let results = disclose(&election, results());
+    String::from_utf8(format.write(&election, &results)).expect("exports are UTF-8")
+}
+
+fn events() -> String {
+    let (update, status) = (golden("update"), golden("status"));
+    let (version, as_of) = (&update["version"], update["as_of"].as_str().unwrap_or_default());
+    format!("data: {status}\n\ndata: {update}\nid: {version}@{as_of}\n\n")
+}
+
+fn first_line(file: &str) -> Value {
+    file.split_inclusive('\n').next().unwrap_or_default().into()
+}
+
+fn written(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).expect("examples have only text keys")
+}
+
+/// The message in a golden file, behind the head that its tool writes.
+pub(super) fn golden(name: &str) -> Value {
+    let file = file(name);
+    let body = file.strip_prefix("---\n").and_then(|rest| Some(rest.split_once("\n---\n")?.1));
+    serde_json::from_str(body.unwrap_or(file)).expect("golden files are checked by tests")
+}
+
+fn file(name: &str) -> &'static str {
+    match name {
+        "vote" => include_str!("../../../../shared/tests/snapshots/wire_format__vote.snap"),
+        "results" => include_str!("../../../../shared/tests/snapshots/wire_format__results.snap"),
+        "timeline" => include_str!("../../../../shared/tests/snapshots/wire_format__timeline.snap"),
+        "welcome" => include_str!("../../../../shared/tests/snapshots/wire_format__welcome.snap"),
+        "update" => include_str!("../../../../shared/tests/snapshots/wire_format__update.snap"),
+        "status" => include_str!("../../../../shared/tests/snapshots/wire_format__status.snap"),
+        "goodbye" => include_str!("../../../../shared/tests/snapshots/wire_format__goodbye.snap"),
+        "resume" => include_str!("../../../../shared/tests/snapshots/wire_format__resume.snap"),
+        "ping" => include_str!("../../../../shared/tests/snapshots/wire_format__ping.snap"),
+        other => unreachable!("a message has a golden file, {other} too"),
+    }
+}
