@@ -1,16 +1,27 @@
 //! `cargo xtask ci`: what must hold of the source before any test runs.
 //!
-//! Formatting, lints on the host and for wasm, documentation; warnings are errors. The dashboard is built on the way,
-//! as the server, which is linted too, embeds it.
+//! Formatting, dependencies, lints on the host and for wasm, documentation; warnings are errors. The dashboard is built on
+//! the way, as the server, which is linted too, embeds it.
+
+use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::{dashboard, process, progress::step, setup, setup::wasm, workspace::Workspace};
+use crate::{
+    dashboard, process,
+    progress::{note, step},
+    setup::{self, tools, wasm},
+    workspace::Workspace,
+};
+
+/// A database of advisories that isn't there by then can't be had.
+const DATABASE_LIMIT: Duration = Duration::from_secs(120);
 
 /// Checks everything, the quickest first.
 pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
     let cargo = || workspace.command("cargo");
     step("ci: cargo fmt", || process::run(cargo().args(["fmt", "--all", "--check"])))?;
+    dependencies(workspace)?;
     let tools = setup::for_dashboard(workspace)?;
     dashboard::build(workspace, &tools)?;
     step("ci: clippy for wasm", || {
@@ -28,4 +39,23 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
         doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
         process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })
+}
+
+/// What deny.toml says of licenses, sources and bans, always; advisories where their database can be had.
+fn dependencies(workspace: &Workspace) -> Result<()> {
+    let program = tools::deny(workspace)?;
+    let deny = |arguments: &[&str]| {
+        let mut deny = workspace.command(&program);
+        deny.args(["--log-level", "error"]).args(arguments);
+        deny
+    };
+    step("ci: cargo deny, bans licenses sources", || {
+        process::run(&mut deny(&["check", "bans", "licenses", "sources"]))
+    })?;
+    if process::run_within(&mut deny(&["fetch", "db"]), DATABASE_LIMIT).is_err() {
+        process::pause()?;
+        note("ADVISORIES WERE NOT CHECKED: the database of rustsec.org can't be fetched from here");
+        return Ok(());
+    }
+    step("ci: cargo deny, advisories", || process::run(&mut deny(&["check", "advisories"])))
 }

@@ -8,7 +8,7 @@ mod browser;
 mod npm;
 mod prerequisites;
 pub(crate) mod spark;
-mod tools;
+pub(crate) mod tools;
 pub(crate) mod wasm;
 
 use std::{ffi::OsString, path::PathBuf, process::Command};

@@ -1,4 +1,5 @@
-//! The Rust tools that build the dashboard: Trunk, and wasm-bindgen in the version that Cargo.lock names.
+//! The Rust tools that build the dashboard, Trunk and wasm-bindgen in the version that Cargo.lock names; and cargo-deny,
+//! which checks what is built of others.
 //!
 //! Built once into the per-user cache. A tool of the right version that the user has is used as it is.
 
@@ -17,6 +18,7 @@ use crate::{
 };
 
 const TRUNK_VERSION: &str = "0.21.14";
+const DENY_VERSION: &str = "0.20.2";
 /// They run for seconds, but are compiled on the user's machine: compile time counts.
 const QUICK_BUILD: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
@@ -34,6 +36,14 @@ pub(crate) fn find_or_install(workspace: &Workspace) -> Result<PathBuf> {
     ensure(workspace, &root, "trunk", "trunk", TRUNK_VERSION, &["--locked"])?;
     ensure(workspace, &root, "wasm-bindgen", "wasm-bindgen-cli", &wasm_bindgen, &[])?;
     Ok(bin)
+}
+
+/// Makes sure of cargo-deny, and returns its program.
+pub(crate) fn deny(workspace: &Workspace) -> Result<PathBuf> {
+    let root = workspace.cache.join("tools");
+    ensure(workspace, &root, "cargo-deny", "cargo-deny", DENY_VERSION, &["--locked"])?;
+    let ours = root.join("bin/cargo-deny");
+    Ok(if ours.exists() { ours } else { "cargo-deny".into() })
 }
 
 /// The versions in use, for telling whether a built dashboard is up to date.
