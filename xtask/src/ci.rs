@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::{
     dashboard, process,
     progress::{note, step},
-    setup::{self, tools, wasm},
+    setup::{self, openssl, tools, wasm},
     workspace::Workspace,
 };
 
@@ -23,6 +23,8 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
     step("ci: cargo fmt", || process::run(cargo().args(["fmt", "--all", "--check"])))?;
     dependencies(workspace)?;
     let tools = setup::for_dashboard(workspace)?;
+    // As the tests build it: the Kafka client is compiled once for both.
+    let features = openssl::find_or_install()?;
     dashboard::build(workspace, &tools)?;
     step("ci: clippy for wasm", || {
         let mut clippy = tools.command(workspace, "cargo");
@@ -32,11 +34,22 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<()> {
         process::run(&mut clippy)
     })?;
     step("ci: clippy", || {
-        process::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+        let mut clippy = cargo();
+        clippy.args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--features",
+            features,
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        process::run(&mut clippy)
     })?;
     step("ci: cargo doc", || {
         let mut doc = cargo();
-        doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
+        doc.args(["doc", "--workspace", "--no-deps", "--document-private-items", "--features", features]);
         process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })
 }

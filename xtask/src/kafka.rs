@@ -27,6 +27,8 @@ mod config;
 
 /// One version for the jars, the container and docker-compose.yml.
 pub(crate) const VERSION: &str = "4.3.1";
+/// The variable that names the broker's listener with TLS and a password.
+pub(crate) const SECURE_KAFKA: &str = "TALLYBOARD_TEST_KAFKA_SECURE";
 /// A broker is up within seconds; the first start of a container has an image to fetch.
 const JARS_START_LIMIT: Duration = Duration::from_secs(60);
 const IMAGE_START_LIMIT: Duration = Duration::from_secs(300);
@@ -54,6 +56,8 @@ pub(crate) fn choose_source() -> Source {
 /// A broker that accepts clients, until it is dropped.
 pub(crate) struct Broker {
     bootstrap: String,
+    /// Where it takes TLS and a password; `None` where the broker isn't ours.
+    secure: Option<String>,
     // Held for their `Drop` alone: it ends what this process started.
     _jvm: Option<Jvm>,
     _container: Option<Container>,
@@ -83,18 +87,20 @@ impl Broker {
     /// Starts a broker on a port of 127.0.0.1, or passes on the one that is given.
     pub(crate) fn start(workspace: &Workspace, source: &Source, port: u16) -> Result<Self> {
         let bootstrap = format!("127.0.0.1:{port}");
+        let secure_port = free_port()?;
+        let secure = Some(format!("127.0.0.1:{secure_port}"));
         match source {
             Source::Given(servers) => {
                 note(&format!("Apache Kafka at {servers}, from TALLYBOARD_TEST_KAFKA"));
-                Ok(Self { bootstrap: servers.clone(), _jvm: None, _container: None })
+                Ok(Self { bootstrap: servers.clone(), secure: None, _jvm: None, _container: None })
             }
             Source::Docker => step(&format!("Apache Kafka {VERSION} in a container on {bootstrap}"), || {
-                let container = start_container(port)?;
-                Ok(Self { bootstrap: bootstrap.clone(), _jvm: None, _container: Some(container) })
+                let container = start_container(port, secure_port)?;
+                Ok(Self { bootstrap: bootstrap.clone(), secure, _jvm: None, _container: Some(container) })
             }),
             Source::Jars => step(&format!("Apache Kafka {VERSION} on {bootstrap}"), || {
-                let jvm = start_jvm(workspace, port)?;
-                Ok(Self { bootstrap: bootstrap.clone(), _jvm: Some(jvm), _container: None })
+                let jvm = start_jvm(workspace, port, secure_port)?;
+                Ok(Self { bootstrap: bootstrap.clone(), secure, _jvm: Some(jvm), _container: None })
             }),
         }
     }
@@ -102,6 +108,11 @@ impl Broker {
     /// The address for clients, `host:port[,host:port…]`.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The address for clients with TLS and a password; `None` where the broker isn't ours.
+    pub(crate) fn secure_bootstrap(&self) -> Option<&str> {
+        self.secure.as_deref()
     }
 }
 
@@ -113,6 +124,13 @@ pub(crate) fn keep_running(workspace: &Workspace, port: u16) -> Result<()> {
     }
     let broker = Broker::start(workspace, &source, port)?;
     println!("bootstrap servers: {} (Ctrl-C stops the broker; its data goes with it)", broker.bootstrap());
+    if let Some(secure) = broker.secure_bootstrap() {
+        let (user, password) = config::USER;
+        println!(
+            "with TLS (authority: backend/tests/it/certificates/localhost.pem) and a password: {secure} (SASL_SSL, PLAIN, \
+             user {user}, password {password})"
+        );
+    }
     while process::pause().is_ok() {}
     Ok(())
 }
@@ -161,13 +179,15 @@ fn is_docker_running() -> bool {
     process::run_within(&mut docker, DOCKER_ANSWER_LIMIT).is_ok()
 }
 
-fn start_container(port: u16) -> Result<Container> {
+fn start_container(port: u16, secure_port: u16) -> Result<Container> {
     let name = format!("tallyboard-kafka-{port}");
     let mut docker = process::command("docker");
     docker.args(["run", "--detach", "--rm", "--name", &name]);
-    docker.args(["--publish", &format!("127.0.0.1:{port}:{port}")]);
+    for port in [port, secure_port] {
+        docker.args(["--publish", &format!("127.0.0.1:{port}:{port}")]);
+    }
     docker.args(["--env", "KAFKA_HEAP_OPTS=-Xmx512m"]);
-    for variable in config::environment(&config::container(port)) {
+    for variable in config::environment(&config::with_secure_listener(config::container(port), secure_port)) {
         docker.args(["--env", &variable]);
     }
     docker.arg(format!("apache/kafka:{VERSION}"));
@@ -180,10 +200,11 @@ fn start_container(port: u16) -> Result<Container> {
     Ok(container)
 }
 
-fn start_jvm(workspace: &Workspace, port: u16) -> Result<Jvm> {
+fn start_jvm(workspace: &Workspace, port: u16, secure_port: u16) -> Result<Jvm> {
     let dir = tempfile::Builder::new().prefix("tallyboard-kafka-").tempdir()?;
     let properties = dir.path().join("server.properties");
     let settings = config::local(port, free_port()?, &dir.path().join("data"));
+    let settings = config::with_secure_listener(settings, secure_port);
     fs::write(&properties, config::properties_text(&settings))?;
 
     let log = dir.path().join("broker.log");

@@ -6,6 +6,7 @@
 mod apt;
 mod browser;
 mod npm;
+pub(crate) mod openssl;
 mod prerequisites;
 pub(crate) mod spark;
 pub(crate) mod tools;
@@ -18,6 +19,7 @@ use anyhow::Result;
 pub(crate) use crate::setup::wasm::WasmToolchain;
 use crate::{
     kafka::{self, Source},
+    progress::note,
     setup::prerequisites::{C_COMPILER, CXX_COMPILER, JAVA, MAKE, MAVEN, NODE, NPM},
     workspace::Workspace,
 };
@@ -48,6 +50,8 @@ pub(crate) struct TestTools {
     pub(crate) dashboard: DashboardTools,
     pub(crate) chromium: PathBuf,
     pub(crate) kafka: Source,
+    /// The features that are tested.
+    pub(crate) features: &'static str,
 }
 
 /// The set-up for building the dashboard and the server.
@@ -69,9 +73,19 @@ pub(crate) fn for_tests(workspace: &Workspace) -> Result<TestTools> {
     if matches!(source, Source::Jars) {
         kafka::fetch_jars(workspace)?;
     }
+    let features = features_to_test(&source)?;
     npm::install(&workspace.root.join("e2e"))?;
     let dashboard = dashboard_tools(workspace)?;
-    Ok(TestTools { dashboard, chromium, kafka: source })
+    Ok(TestTools { dashboard, chromium, kafka: source, features })
+}
+
+/// With TLS towards Kafka, where there is a broker to test that on.
+fn features_to_test(source: &Source) -> Result<&'static str> {
+    if matches!(source, Source::Given(_)) && std::env::var_os(kafka::SECURE_KAFKA).is_none() {
+        note(&format!("KAFKA OVER TLS IS NOT TESTED: {} names no broker that has it", kafka::SECURE_KAFKA));
+        return Ok("");
+    }
+    openssl::find_or_install()
 }
 
 /// The set-up for running a broker from Kafka's jars.

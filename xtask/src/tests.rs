@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     dashboard,
-    kafka::{self, Broker},
+    kafka::{self, Broker, SECURE_KAFKA},
     process,
     progress::{note, step},
     setup::{self, TestTools},
@@ -19,14 +19,19 @@ pub(crate) fn test(workspace: &Workspace, extra: &[String]) -> Result<()> {
     dashboard::build(workspace, &tools.dashboard)?;
     // Binaries and tests at once: built apart, their dependencies would differ in features and be compiled twice.
     step("tests: cargo build", || {
-        process::run(workspace.command("cargo").args(["build", "--workspace", "--bins", "--tests"]))
+        let mut cargo = workspace.command("cargo");
+        cargo.args(["build", "--workspace", "--bins", "--tests", "--features", tools.features]);
+        process::run(&mut cargo)
     })?;
     {
         let broker = Broker::start(workspace, &tools.kafka, kafka::free_port()?)?;
         step("tests: cargo test", || {
             let mut cargo = workspace.command("cargo");
-            cargo.args(["test", "--workspace"]).args(extra);
+            cargo.args(["test", "--workspace", "--features", tools.features]).args(extra);
             cargo.env("TALLYBOARD_TEST_KAFKA", broker.bootstrap());
+            if let Some(servers) = broker.secure_bootstrap() {
+                cargo.env(SECURE_KAFKA, servers);
+            }
             process::run(&mut cargo)
         })?;
     }

@@ -6,6 +6,7 @@
 //! - `hostile`: strangers who mean harm, and clients that are served meanwhile.
 //! - `ingest`: votes by HTTP: tokens, rates, repetitions and what the log says.
 //! - `journal`: the port's promises, on every adapter.
+//! - `kafka_secure`: Kafka with TLS and a password.
 //! - `pipeline`: the program from a vote to HTTP, WebSocket and topics, through crashes.
 //! - `recount`: counting again, on every journal.
 //! - `replay`: the UK general election of 2024, at a small scale.
@@ -25,6 +26,8 @@ mod export;
 mod hostile;
 mod ingest;
 mod journal;
+#[cfg(any(feature = "kafka-tls", feature = "kafka-tls-system"))]
+mod kafka_secure;
 mod pipeline;
 #[path = "../promises/mod.rs"]
 mod promises;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Made for these tests, for `localhost`; it protects nothing.
-fn certificate(name: &str) -> String {
+pub(crate) fn certificate(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/certificates").join(name);
     path.to_str().unwrap().to_owned()
 }

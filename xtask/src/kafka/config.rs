@@ -8,6 +8,12 @@ use std::path::Path;
 pub(super) const CLUSTER_ID: &str = "dGFsbHlib2FyZC10ZXN0cw";
 const CONTAINER_CONTROLLER_PORT: u16 = 9093;
 
+/// The certificate of the listener with TLS, and its key: they are made for tests and protect nothing.
+const CERTIFICATE: &str = include_str!("../../../backend/tests/it/certificates/localhost.pem");
+const KEY: &str = include_str!("../../../backend/tests/it/certificates/localhost.key.pem");
+/// Who may use that listener.
+pub(super) const USER: (&str, &str) = ("tallyboard", "only-for-tests");
+
 /// A setting's name and value, as in `server.properties`.
 pub(super) type Setting = (&'static str, String);
 
@@ -58,6 +64,39 @@ pub(super) fn local(port: u16, controller_port: u16, data_dir: &Path) -> Vec<Set
 pub(super) fn container(port: u16) -> Vec<Setting> {
     // The image keeps its data where its own default says.
     common("0.0.0.0", port, CONTAINER_CONTROLLER_PORT)
+}
+
+/// The settings with one more listener, which speaks TLS and wants a password: `SASL_SSL` with PLAIN.
+pub(super) fn with_secure_listener(mut settings: Vec<Setting>, port: u16) -> Vec<Setting> {
+    for (name, value) in &mut settings {
+        // On the addresses of the plain one.
+        let address = |host: &str| format!(",SECURE://{host}:{port}");
+        match *name {
+            "listeners" if value.starts_with("PLAINTEXT://0.0.0.0") => *value += &address("0.0.0.0"),
+            "listeners" | "advertised.listeners" => *value += &address("127.0.0.1"),
+            "listener.security.protocol.map" => *value += ",SECURE:SASL_SSL",
+            _ => {}
+        }
+    }
+    let (user, password) = USER;
+    let login = format!(
+        "org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}=\"{password}\";"
+    );
+    settings.extend([
+        ("listener.name.secure.ssl.keystore.type", "PEM".to_owned()),
+        ("listener.name.secure.ssl.keystore.key", one_line(KEY)),
+        ("listener.name.secure.ssl.keystore.certificate.chain", one_line(CERTIFICATE)),
+        ("listener.name.secure.sasl.enabled.mechanisms", "PLAIN".to_owned()),
+        ("listener.name.secure.plain.sasl.jaas.config", login),
+    ]);
+    settings
+}
+
+/// PEM without ends of lines, which neither a properties file nor a variable carries well.
+fn one_line(pem: &str) -> String {
+    pem.lines()
+        .map(|line| if line.starts_with("-----BEGIN") { format!("{line} ") } else { line.to_owned() })
+        .collect()
 }
 
 fn common(bind: &str, port: u16, controller_port: u16) -> Vec<Setting> {
@@ -159,6 +198,23 @@ mod tests {
         has("KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://127.0.0.1:19092");
         has("KAFKA_LISTENERS=PLAINTEXT://0.0.0.0:19092,CONTROLLER://127.0.0.1:9093");
         has("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR=1");
+    }
+
+    #[test]
+    fn the_listener_with_tls_stands_beside_the_plain_one() {
+        for (settings, bind) in [(local(1, 2, Path::new("/tmp/x")), "127.0.0.1"), (container(1), "0.0.0.0")] {
+            let text = properties_text(&with_secure_listener(settings, 3));
+            let value = |name: &str| {
+                let mut lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+                lines.next().unwrap().to_owned()
+            };
+            assert!(value("listeners").ends_with(&format!(",SECURE://{bind}:3")));
+            assert_eq!(value("advertised.listeners"), "PLAINTEXT://127.0.0.1:1,SECURE://127.0.0.1:3");
+            assert!(value("listener.security.protocol.map").ends_with(",SECURE:SASL_SSL"));
+            let certificate = value("listener.name.secure.ssl.keystore.certificate.chain");
+            assert!(certificate.starts_with("-----BEGIN CERTIFICATE----- MII"), "{certificate}");
+            assert!(certificate.ends_with("=-----END CERTIFICATE-----") && !certificate.contains('\n'));
+        }
     }
 
     #[test]
