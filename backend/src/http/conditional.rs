@@ -6,6 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::App;
+
 /// The newest version lasts until the next: a cache in front of the server asks once a second for everyone.
 const NEWEST: &str = "public, max-age=1";
 
@@ -39,7 +41,14 @@ pub(super) enum Lasts {
 }
 
 /// The body, or that the client has it already.
-pub(super) fn answer(asked: &HeaderMap, tag: Tag, lasts: Lasts, kind: &'static str, body: Bytes) -> Response {
+pub(super) async fn answer(
+    app: &App,
+    asked: &HeaderMap,
+    tag: Tag,
+    lasts: Lasts,
+    kind: &'static str,
+    body: Bytes,
+) -> Response {
     let control = match lasts {
         Lasts::Briefly => NEWEST,
         Lasts::ForGood => SETTLED,
@@ -47,9 +56,12 @@ pub(super) fn answer(asked: &HeaderMap, tag: Tag, lasts: Lasts, kind: &'static s
     let is_known = knows(asked, &tag.0);
     let caching = [(header::ETAG, tag.0), (header::CACHE_CONTROL, control.to_owned())];
     if is_known {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
+        let vary = [(header::VARY, header::ACCEPT_ENCODING.as_str())];
+        return (StatusCode::NOT_MODIFIED, caching, vary).into_response();
     }
-    (caching, [(header::CONTENT_TYPE, kind)], body).into_response()
+    let body = app.0.compressed.answer(asked, body).await;
+    let kind = [(header::CONTENT_TYPE, kind)];
+    (caching, kind, body).into_response()
 }
 
 /// Whether the client says that it has what the tag names.

@@ -1,9 +1,9 @@
-//! Which of the encodings that a file was compressed in beforehand a client is given.
+//! Which of the encodings that there are a client is given.
 
 use axum::http::{HeaderMap, header};
 
-/// How a file was compressed when the dashboard was built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a file was compressed when the dashboard was built, or an answer is when it is asked for first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Encoding {
     /// The smaller.
     Brotli,

@@ -72,7 +72,7 @@ async fn export(
     let results = part.as_ref().unwrap_or_else(|| version.results());
     let body = format.write(version.election(), results);
     let tag = Tag::of(results.version, &body);
-    let mut response = answer(headers, tag, version.lasts(), format.media_type(), body.into());
+    let mut response = answer(app, headers, tag, version.lasts(), format.media_type(), body.into()).await;
     let disposition = format!("attachment; filename=\"{}\"", format.file_name(results));
     let disposition = HeaderValue::try_from(disposition).expect("a file's name is plain ASCII");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);

@@ -4,6 +4,7 @@
 //! journal's results. Votes come in by `POST /api/v1/votes` and are answered once the journal has them.
 
 mod assets;
+mod compressed;
 mod conditional;
 mod cors;
 mod docs;
@@ -45,6 +46,7 @@ pub use server::serve;
 pub use tls::acceptor;
 
 use self::{
+    compressed::Compressed,
     conditional::{Lasts, Tag, answer},
     places::Places,
     problem::{Code, Problem},
@@ -95,6 +97,7 @@ struct Inner {
     settings: Settings,
     /// Places for clients that stay connected.
     streams: Arc<Places>,
+    compressed: Compressed,
     metrics: PrometheusHandle,
     stop: Stop,
     /// Open connections and WebSockets.
@@ -120,6 +123,7 @@ impl App {
             ingest,
             settings,
             streams,
+            compressed: Compressed::new(),
             metrics,
             stop,
             connections: TaskTracker::new(),
@@ -204,7 +208,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
 async fn election(State(app): State<App>, headers: HeaderMap) -> Response {
     let shown = app.0.feed.shown();
     let body = serde_json::to_vec(&*shown.election).expect("a definition has only text keys");
-    answer(&headers, Tag::of(0, &body), Lasts::Briefly, "application/json", body.into())
+    answer(&app, &headers, Tag::of(0, &body), Lasts::Briefly, "application/json", body.into()).await
 }
 
 /// Whether the process runs

@@ -132,7 +132,7 @@ pub(super) async fn results(
         Version::Newest(_) if is_whole => Tag::newest(number),
         Version::Newest(_) | Version::Earlier(_) => Tag::of(number, &body),
     };
-    Ok(answer(&headers, tag, version.lasts(), "application/json", body))
+    Ok(answer(&app, &headers, tag, version.lasts(), "application/json", body).await)
 }
 
 fn encode(results: &Disclosed<Results>) -> Bytes {

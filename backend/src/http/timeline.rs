@@ -57,5 +57,5 @@ pub(super) async fn timeline(
             (Tag::of(version, &body), body)
         }
     };
-    Ok(answer(&headers, tag, Lasts::Briefly, "application/json", body))
+    Ok(answer(&app, &headers, tag, Lasts::Briefly, "application/json", body).await)
 }

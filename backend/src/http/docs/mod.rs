@@ -13,30 +13,34 @@ use std::sync::OnceLock;
 
 use axum::{
     body::Bytes,
+    extract::State,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 
-use super::conditional::{Lasts, Tag, answer};
+use super::{
+    App,
+    conditional::{Lasts, Tag, answer},
+};
 
 /// The OpenAPI document
 ///
 /// This document: every route of this server, as OpenAPI 3.1.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "operations", responses((status = OK, body = serde_json::Map<String, serde_json::Value>, description = "The document", content_type = "application/json")))]
-pub(super) async fn openapi_json(headers: HeaderMap) -> Response {
+pub(super) async fn openapi_json(State(app): State<App>, headers: HeaderMap) -> Response {
     static BODY: OnceLock<Bytes> = OnceLock::new();
     let body = BODY.get_or_init(|| openapi::text().into());
-    conditional(&headers, "application/json", body)
+    conditional(&app, &headers, "application/json", body).await
 }
 
 /// The AsyncAPI document
 ///
 /// The topics and the messages of the WebSocket, as AsyncAPI 3.0.
 #[utoipa::path(get, path = "/api/asyncapi.yaml", tag = "operations", responses((status = OK, body = String, description = "The document", content_type = "application/yaml")))]
-pub(super) async fn asyncapi_yaml(headers: HeaderMap) -> Response {
+pub(super) async fn asyncapi_yaml(State(app): State<App>, headers: HeaderMap) -> Response {
     static BODY: OnceLock<Bytes> = OnceLock::new();
     let body = BODY.get_or_init(|| asyncapi::text().into());
-    conditional(&headers, "application/yaml", body)
+    conditional(&app, &headers, "application/yaml", body).await
 }
 
 /// The API's page
@@ -64,6 +68,6 @@ fn file(kind: &'static str, content: &'static str) -> Response {
 }
 
 /// A document of this build; another build may serve another.
-fn conditional(headers: &HeaderMap, kind: &'static str, body: &Bytes) -> Response {
-    answer(headers, Tag::of(0, body), Lasts::Briefly, kind, body.clone())
+async fn conditional(app: &App, headers: &HeaderMap, kind: &'static str, body: &Bytes) -> Response {
+    answer(app, headers, Tag::of(0, body), Lasts::Briefly, kind, body.clone()).await
 }
