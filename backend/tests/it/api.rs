@@ -181,7 +181,7 @@ fn every_record_is_a_message_of_the_document() {
 }
 
 /// The lines of the stream of events.
-fn events(server: &Server, last: Option<&str>) -> impl Iterator<Item = (String, Value)> + use<> {
+pub(crate) fn events(server: &Server, last: Option<&str>) -> impl Iterator<Item = (String, Value)> + use<> {
     let mut request = ureq::get(server.url("/api/v1/stream"));
     if let Some(last) = last {
         request = request.header("last-event-id", last);

@@ -12,6 +12,7 @@
 //! - `replay`: the UK general election of 2024, at a small scale.
 //! - `scale_out`: roles in processes of their own that join, leave and die.
 //! - `secure`: encryption, security headers, and that secrets stay secret.
+//! - `voters`: that no output of a full run says who has voted.
 //! - `watch`: the results in a terminal.
 //! - `web`: routes, refusals and sockets of the program.
 //!
@@ -37,5 +38,6 @@ mod scale_out;
 mod secure;
 mod server;
 mod support;
+mod voters;
 mod watch;
 mod web;
