@@ -41,7 +41,7 @@ pub enum ServerMessage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Welcome {
-    /// [`PROTOCOL_VERSION`].
+    /// The number of the protocol: 1, as in the subprotocols' names.
     pub protocol: u32,
     /// What is being counted.
     pub election: Election,
@@ -135,7 +135,8 @@ pub enum GoodbyeReason {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
-    /// "This is the last version that I have": answered by a welcome where that isn't what was sent last.
+    /// "This is the last version that I have": answered by the updates behind it, or by a welcome where those are no
+    /// longer kept. For a step that went missing on this connection; who comes back by a new one has `?resume=` for that.
     Resume {
         /// The client's version.
         version: u64,

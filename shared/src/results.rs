@@ -199,7 +199,8 @@ pub struct PartyResult {
 pub struct GroupResult {
     /// What the group is a group of.
     pub by: Breakdown,
-    /// The code of the group, of [`Breakdown::groups`].
+    /// The code of the group: `female`, `male`, `other` and `unknown`, or `under_18`, `18_24`, `25_34`, `35_44`, `45_54`,
+    /// `55_64`, `65_plus` and `unknown`.
     pub group: String,
     /// The contest's id.
     pub contest: ContestId,

@@ -30,7 +30,7 @@ const ANSWERS: usize = 1000;
 /// What is smaller isn't worth it.
 const BYTES_MIN: usize = 256;
 
-/// Where Brotli gains most for its time: a megabyte of results takes some 20 ms.
+/// Where Brotli gains most for its time.
 const BROTLI_QUALITY: u32 = 5;
 const BROTLI_WINDOW_BITS: u32 = 22;
 const BROTLI_BUFFER_BYTES: usize = 64 * 1024;

@@ -64,7 +64,8 @@ pub(super) struct SocketQuery {
 /// The WebSocket
 ///
 /// Upgrades to a WebSocket; its messages are in `/api/asyncapi.yaml`. Pages of other origins need `--allowed-origin`. A
-/// client that comes back says what it has, and is sent what it missed.
+/// client that comes back says what it has, by version and time (either alone counts for nothing), and is sent what it
+/// missed.
 #[utoipa::path(
     get,
     path = "/ws",

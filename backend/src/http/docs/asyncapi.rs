@@ -208,16 +208,28 @@ impl Parts {
         let to_server: Vec<_> = to_server.iter().map(String::as_str).collect();
         let described = format!(
             "A WebSocket, subprotocol `{PROTOCOL_JSON}`: a frame a message. First comes a `welcome`, then an `update` \
-             a version and a `status` at least every two seconds; a `goodbye` before a close. A client that can't \
-             keep up is sent a `welcome` in place of the updates that it missed. One that comes back with \
-             `?resume=VERSION&as_of=TIME` is sent the updates that it missed. Close codes: 1008 against a rule, 1009 a \
+             a version and a `status` at least every two seconds, so that six seconds of silence mean a broken \
+             connection; a `goodbye` before a close. A client that can't keep up is sent a `welcome` in place of the \
+             updates that it missed. One that comes back with `?resume=VERSION&as_of=TIME`, both as in its last \
+             `welcome` (in its `results`) or `update`, is sent the updates that it missed, or a `welcome` where they \
+             are no longer kept or would be more.\n\n\
+             An `update` is a step from the version in `previous`: a client that has another one asks with `resume`. \
+             Its figures are the new ones, not differences. What it doesn't name stays as it was; what it names and \
+             the client doesn't have is new. Candidates of a place or group that aren't named keep their votes, and \
+             `null` in place of them says that the split is withheld from now on. Shares, turnout of places, leaders \
+             and parties follow from the votes and aren't told; whoever would rather not compute them reads \
+             `/api/v1/results`.\n\n\
+             The server pings every 20 seconds, by WebSocket's own ping, and closes after two that go unanswered. A \
+             client's message has at most 4,096 bytes, and there are at most 20 a second, unless the server is told \
+             otherwise. Close codes: 1008 against a rule, 1009 a \
              message that is too long, 1012 the server stops. `{PROTOCOL_BINARY}` is the same for programs that are \
              built with the same types."
         );
         self.channel(WEBSOCKET, &described, &both);
         self.channel(
             EVENTS,
-            "Server-sent events: the messages for viewers, one an event. The event's id is the version and its time, \
+            "Server-sent events: the messages for viewers, one an event, as its `data`; events have no name, their kind is \
+             the message's `type`. The event's id is the version and its time, \
              as in `1234@2026-11-03T20:15:00.123Z`; with `Last-Event-ID` a client is sent what it missed.",
             &to_viewers,
         );

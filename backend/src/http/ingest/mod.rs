@@ -268,12 +268,14 @@ impl Ingest {
 /// candidate, place and time) was stored before, as far as this process remembers: the last hundred thousand votes, and
 /// none from before its start. `refused`: the count would reject it, for this reason. After any other answer send the
 /// votes again: a vote that arrives twice is counted once. Whether a voter has cast another vote before is for the count
-/// to say. A token may be limited to a number of votes a second.
+/// to say. A token may be limited to a number of votes a second. Whoever runs the server hands tokens out. The body isn't
+/// compressed; `application/x-ndjson` and a few other names for JSON lines mean the same as `application/json`.
 #[utoipa::path(
     post,
     path = "/api/v1/votes",
     tag = "votes",
     security(("token" = [])),
+    params(("tallyboard-simulation" = Option<String>, Header, description = "Whatever it says, the votes are made up; a live election refuses those")),
     request_body(
         description = "The votes",
         content((Vote<'_> = "application/json"), (String = "application/x-ndjson")),
