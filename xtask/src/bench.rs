@@ -25,7 +25,7 @@ struct Benchmark {
     needs_spark: bool,
 }
 
-const BENCHMARKS: [Benchmark; 9] = [
+const BENCHMARKS: [Benchmark; 10] = [
     Benchmark::of_fold("fold", &[]),
     Benchmark::of_fold("voters", &["memory"]),
     Benchmark::of_pipeline(&["consume"], true, false),
@@ -35,6 +35,7 @@ const BENCHMARKS: [Benchmark; 9] = [
     Benchmark::of_pipeline(&["restart"], true, false),
     Benchmark::of_pipeline(&["memory"], true, false),
     Benchmark::of_pipeline(&["fanout"], false, false),
+    Benchmark::of_pipeline(&["beside"], true, false),
 ];
 
 impl Benchmark {

@@ -55,11 +55,11 @@ const PER_ADDRESS: u64 = 5_000;
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// What the browsers see.
-struct Seen {
+pub(crate) struct Seen {
     /// Updates by whole milliseconds; the last for all that took longer.
     latencies: Vec<AtomicU64>,
     bytes: AtomicU64,
-    welcomed: AtomicU64,
+    pub(crate) welcomed: AtomicU64,
     /// How long the first message took.
     waits: Mutex<Vec<Duration>>,
     /// The newest version and when it was made.
@@ -67,7 +67,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             latencies: (0..60_000).map(|_| AtomicU64::new(0)).collect(),
             bytes: AtomicU64::new(0),
@@ -77,7 +77,7 @@ impl Seen {
         })
     }
 
-    fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.latencies.iter().for_each(|latency| latency.store(0, Ordering::Relaxed));
         self.bytes.store(0, Ordering::Relaxed);
     }
@@ -93,7 +93,7 @@ impl Seen {
         }
     }
 
-    fn updates(&self) -> u64 {
+    pub(crate) fn updates(&self) -> u64 {
         self.latencies.iter().map(|latency| latency.load(Ordering::Relaxed)).sum()
     }
 
@@ -135,13 +135,13 @@ fn update(message: &Message) -> Option<(u64, Timestamp)> {
 
 /// How a crowd comes.
 #[derive(Clone, Copy)]
-struct Way {
-    protocol: &'static str,
+pub(crate) struct Way {
+    pub(crate) protocol: &'static str,
     /// The first of the addresses that they come from.
-    network: u8,
-    resume: Option<(u64, Timestamp)>,
+    pub(crate) network: u8,
+    pub(crate) resume: Option<(u64, Timestamp)>,
     /// Whether they read what they are sent.
-    reads: bool,
+    pub(crate) reads: bool,
 }
 
 /// A browser, from its connection to its end.
@@ -176,7 +176,7 @@ async fn browse(server: SocketAddr, number: u64, way: Way, seen: Arc<Seen>) {
 }
 
 /// Browsers that are there as long as this is.
-struct Crowd(Vec<AbortHandle>);
+pub(crate) struct Crowd(Vec<AbortHandle>);
 
 impl Crowd {
     fn leave(&mut self, number: u64) {
@@ -191,7 +191,13 @@ impl Drop for Crowd {
 }
 
 /// Lets so many browsers come, each after a wait of its own.
-fn crowd(server: SocketAddr, size: u64, way: Way, seen: &Arc<Seen>, wait: impl Fn(u64) -> Duration) -> Crowd {
+pub(crate) fn crowd(
+    server: SocketAddr,
+    size: u64,
+    way: Way,
+    seen: &Arc<Seen>,
+    wait: impl Fn(u64) -> Duration,
+) -> Crowd {
     let browser = |number| {
         let (wait, seen) = (wait(number), Arc::clone(seen));
         let browser = async move {
@@ -211,10 +217,14 @@ async fn all_are_there(seen: &Seen, size: u64) {
     }
 }
 
-pub(crate) fn run() {
-    // Root may have more; everybody else has what there is.
+/// How many files may be open from now on: root may have more, everybody else has what there is.
+pub(crate) fn raise_limits() -> u64 {
     drop(rlimit::setrlimit(rlimit::Resource::NOFILE, 65_536, 65_536));
-    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap();
+    rlimit::increase_nofile_limit(u64::MAX).unwrap()
+}
+
+pub(crate) fn run() {
+    let files = raise_limits();
     let size = BROWSERS_MAX.min(files.saturating_sub(OTHER_FILES));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     for (protocol, network) in [(PROTOCOL_JSON, 1), (PROTOCOL_BINARY, 2)] {

@@ -55,6 +55,13 @@ impl Feed {
 }
 
 impl Frame {
+    /// When the publisher made what the frame tells; `None` where it is none of a version.
+    pub(crate) fn as_of(&self) -> Option<Timestamp> {
+        let message: Value = serde_json::from_str(&self.text).unwrap();
+        let as_of = message.pointer("/results/as_of").or_else(|| message.get("as_of"));
+        as_of.and_then(Value::as_str).map(|as_of| as_of.parse().unwrap())
+    }
+
     /// The next offsets that the frame tells, by partition: all of them in a welcome, what changed in an update.
     pub(crate) fn inputs(&self) -> Vec<(String, u64)> {
         let message: Value = serde_json::from_str(&self.text).unwrap();

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "rows go to the one, progress to the other")]
 
+mod beside;
 mod consume;
 mod embedded;
 mod fanout;
@@ -26,7 +27,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The benchmarks, in their order.
-const BENCHMARKS: [(&str, fn()); 7] = [
+const BENCHMARKS: [(&str, fn()); 8] = [
     ("consume", consume::run),
     ("spark", spark::run),
     ("latency", latency::run),
@@ -34,6 +35,7 @@ const BENCHMARKS: [(&str, fn()); 7] = [
     ("restart", restart::run),
     ("memory", memory::run),
     ("fanout", fanout::run),
+    ("beside", beside::run),
 ];
 
 /// Says what is being done.
