@@ -87,14 +87,19 @@ impl Server {
     /// One that has shown these versions.
     fn at(versions: std::ops::RangeInclusive<u64>) -> Self {
         let server = Self::new();
-        server.feed.show(shown(*versions.start()), Frame::Start);
+        server.show(shown(*versions.start()), Frame::Start);
         versions.skip(1).for_each(|version| server.step(version));
         server
     }
 
     fn step(&self, version: u64) {
         let update = results(version - 1).step_to(&results(version)).unwrap();
-        self.feed.show(shown(version), Frame::Step(Arc::new(Step::new(update))));
+        self.show(shown(version), Frame::Step(Arc::new(Step::new(update))));
+    }
+
+    fn show(&self, shown: Shown, frame: Frame) {
+        self.feed.remember(&shown, &frame);
+        self.feed.show(shown, frame);
     }
 
     fn client(&self, protocol: Protocol, resume: Option<Resume>, rules: Rules) -> Client {

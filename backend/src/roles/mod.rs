@@ -10,6 +10,8 @@ pub mod earlier;
 pub mod newest;
 pub mod publication;
 pub mod publisher;
+#[cfg(test)]
+mod shelf;
 mod shell;
 pub mod viewer;
 

@@ -203,15 +203,18 @@ impl Feed {
         }
     }
 
+    /// Keeps a step for those who come back. Where none leads to this version, there is nothing to give to those who have
+    /// an older one.
+    pub(crate) fn remember(&self, shown: &Shown, frame: &Frame) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        match (frame, &shown.results) {
+            (Frame::Step(step), _) => recent.add(step),
+            (_, results) => recent.start(results.as_deref()),
+        }
+    }
+
     /// Shows a version and sends the frame that leads to it.
     pub(crate) fn show(&self, shown: Shown, frame: Frame) {
-        {
-            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            match (&frame, &shown.results) {
-                (Frame::Step(step), _) => recent.add(step),
-                (_, results) => recent.start(results.as_deref()),
-            }
-        }
         // The version before the frame: whoever subscribes in between sees the frame as known already.
         self.shown.send_replace(Arc::new(shown));
         self.send(frame);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tallyboard_shared::{
     Timestamp,
+    election::Election,
     ids::Partition,
     message::{FeedState, Status},
     results::Results,
@@ -14,7 +15,7 @@ use super::{
     feed::{Feed, Frame, Shown, Step},
 };
 use crate::{
-    journal::{Batch, Journal, JournalError, Reader, Topics},
+    journal::{Batch, Journal, JournalError, ReadRecord, Reader, Topics},
     roles::{Clock, Pace, RETRY_REST, Shell, publication::PublicationRecord, publisher::SNAPSHOT_EVERY},
 };
 
@@ -39,6 +40,9 @@ pub struct ViewerSettings {
 
 /// Follows the publications and shows them.
 ///
+/// What was there at the start is read to its end before any of it is shown: a version from before a restart must not
+/// pass for the newest. Clients that come back all the same get only the steps that they missed.
+///
 /// A broker that can't be reached is waited for.
 pub struct Follower {
     journal: Arc<dyn Journal>,
@@ -50,12 +54,19 @@ pub struct Follower {
     reading: Option<Reading>,
     batch: Batch,
     gap_told: bool,
+    /// The newest version that was read, and the frame that leads to it; [`None`] before the first, and once all are shown
+    /// as they come.
+    held: Option<(Shown, Frame)>,
+    /// Whether what was there at the start has been read.
+    caught_up: bool,
 }
 
 struct Reading {
     reader: Box<dyn Reader>,
     /// Whether there is more before the start.
     is_part: bool,
+    /// Where the topic ended when it was opened.
+    end: u64,
 }
 
 impl Follower {
@@ -71,6 +82,8 @@ impl Follower {
             reading: None,
             batch: Batch::default(),
             gap_told: false,
+            held: None,
+            caught_up: false,
         }
     }
 }
@@ -98,35 +111,58 @@ impl Follower {
             }
         };
         reading.reader.next(&mut self.batch, READ_WAIT)?;
-        let is_part = reading.is_part;
-        for record in self.batch.iter() {
-            let publication: PublicationRecord = match serde_json::from_slice(record.value) {
-                Ok(publication) => publication,
-                Err(error) => {
-                    tracing::warn!(%error, offset = record.position.offset, "not a publication");
-                    continue;
-                }
-            };
-            match self.viewer.publication(publication) {
-                Ok(Some(change)) => {
-                    self.gap_told = false;
-                    show(&self.feed, &self.viewer, change);
-                }
-                Ok(None) => {}
-                // The next snapshot, which is never far, leads on.
-                Err(gap) if !self.gap_told => {
-                    self.gap_told = true;
-                    tracing::warn!(?gap, offset = record.position.offset, "a publication is missing");
-                }
-                Err(_) => {}
-            }
+        let (is_part, end) = (reading.is_part, reading.end);
+        let mut reached = self.batch.reaches_end(0) || end == 0;
+        let batch = std::mem::take(&mut self.batch);
+        for record in batch.iter() {
+            self.publication(&record);
+            reached |= record.position.offset + 1 >= end;
         }
-        if is_part && self.batch.reaches_end(0) && self.viewer.shown.is_none() {
+        self.batch = batch;
+        if is_part && reached && self.viewer.shown.is_none() {
             // No snapshot within reach: start further back.
             self.reach = self.reach.saturating_mul(4);
             self.reading = None;
+        } else if reached && !self.caught_up {
+            self.caught_up = true;
+            self.held.take().into_iter().for_each(|(newest, frame)| self.feed.show(newest, frame));
         }
         Ok(())
+    }
+
+    fn publication(&mut self, record: &ReadRecord<'_>) {
+        let offset = record.position.offset;
+        let publication: PublicationRecord = match serde_json::from_slice(record.value) {
+            Ok(publication) => publication,
+            Err(error) => return tracing::warn!(%error, offset, "not a publication"),
+        };
+        match self.viewer.publication(publication) {
+            Ok(Some(change)) => {
+                self.gap_told = false;
+                self.take(change);
+            }
+            Ok(None) => {}
+            // The next snapshot, which is never far, leads on.
+            Err(gap) if !self.gap_told => {
+                self.gap_told = true;
+                tracing::warn!(?gap, offset, "a publication is missing");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        let election = match &self.held {
+            Some((held, _)) => Arc::clone(&held.election),
+            None => Arc::clone(&self.feed.shown().election),
+        };
+        let (shown, frame) = shown(&self.viewer, change, election);
+        self.feed.remember(&shown, &frame);
+        if self.caught_up {
+            self.feed.show(shown, frame);
+        } else {
+            self.held = Some((shown, frame));
+        }
     }
 }
 
@@ -134,18 +170,24 @@ fn open(journal: &dyn Journal, topic: &str, reach: u64) -> Result<Reading, Journ
     let bounds = journal.bounds(topic)?.remove(&0).unwrap_or_default();
     let start = bounds.end.saturating_sub(reach).max(bounds.start);
     let reader = journal.read(topic, &BTreeMap::from([(0, start)]))?;
-    Ok(Reading { reader, is_part: start > bounds.start })
+    Ok(Reading { reader, is_part: start > bounds.start, end: bounds.end })
+}
+
+/// What a change makes of what is shown, which was by `election`, and the frame that leads there.
+fn shown(viewer: &Viewer, change: Change, election: Arc<Election>) -> (Shown, Frame) {
+    let (frame, election, results) = match change {
+        Change::Start(election, results) => (Frame::Start, Arc::new(election), results),
+        Change::Step(update, results) => (Frame::Step(Arc::new(Step::new(update))), election, results),
+    };
+    (Shown::new(election, Some(results), viewer.history(), viewer.timeline()), frame)
 }
 
 /// Shows a change to everyone who is connected.
+#[cfg(test)]
 pub(crate) fn show(feed: &Feed, viewer: &Viewer, change: Change) {
-    let (frame, election, results) = match change {
-        Change::Start(election, results) => (Frame::Start, Arc::new(election), results),
-        Change::Step(update, results) => {
-            (Frame::Step(Arc::new(Step::new(update))), Arc::clone(&feed.shown().election), results)
-        }
-    };
-    feed.show(Shown::new(election, Some(results), viewer.history(), viewer.timeline()), frame);
+    let (shown, frame) = shown(viewer, change, Arc::clone(&feed.shown().election));
+    feed.remember(&shown, &frame);
+    feed.show(shown, frame);
 }
 
 /// Tells everyone regularly how the count is doing.
@@ -245,7 +287,7 @@ fn uncounted(results: Option<&Results>, ends: &BTreeMap<u32, u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{election, tally::merge};
+    use crate::{election, roles::shelf::Shelf, tally::merge};
 
     fn results(version: u64, counted: u64) -> Results {
         let mut results = merge(&election::demo(), std::iter::empty(), version, Timestamp::UNIX_EPOCH);
@@ -286,5 +328,31 @@ mod tests {
         let now = Since { elapsed_ms: 0, time: Timestamp::UNIX_EPOCH };
         let status = pulse.beat(now, Some(&results(1, 5)), Some(&BTreeMap::from([(0u32, 8)])));
         assert_eq!((status.state, status.lag), (FeedState::CatchingUp, Some(3)));
+    }
+
+    #[test]
+    fn nothing_is_shown_before_the_newest_version_is_read() {
+        for stride in [1, 2] {
+            let shelf = Arc::new(Shelf::new(250, stride));
+            let topics = Topics::new("");
+            let status =
+                Pulse::default().beat(Since { elapsed_ms: 0, time: Timestamp::UNIX_EPOCH }, None, None);
+            let feed = Arc::new(Feed::new(Arc::new(election::demo()), status));
+            let mut frames = feed.subscribe().frames;
+            let mut follower = Follower::new(shelf, ViewerSettings { topics }, Arc::clone(&feed));
+            let mut versions = Vec::new();
+            for _ in 0..20 {
+                follower.step().unwrap();
+                versions.push(feed.shown().version());
+            }
+            versions.dedup();
+            assert_eq!(versions, [0, 250]);
+            // Whoever was connected before the restart gets what was missed, and nothing else.
+            let missed = feed.since(247, None).unwrap();
+            assert_eq!(missed.iter().map(|step| step.version).collect::<Vec<_>>(), [248, 249, 250]);
+            let Frame::Step(step) = frames.try_recv().unwrap() else { panic!("a step leads to the newest") };
+            assert_eq!((step.previous, step.version), (249, 250));
+            assert!(frames.try_recv().is_err());
+        }
     }
 }
