@@ -103,7 +103,8 @@ pub trait Membership: Send {
 /// How long [`read_to_end`] waits without seeing anything before it gives up.
 const REPLAY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads one partition from `start` to the end that it has when it gets there.
+/// Reads what one partition has within `bounds`, as [`Journal::bounds`] gives them, and perhaps some of what was added
+/// since. An end that is never reached stands for that which the partition has when reading gets there.
 ///
 /// # Errors
 /// [`JournalError`] where the partition can't be read, [`JournalError::Unavailable`] where nothing comes for long.
@@ -111,13 +112,18 @@ pub fn read_to_end(
     journal: &dyn Journal,
     topic: &str,
     partition: u32,
-    start: u64,
+    bounds: Range<u64>,
     mut each: impl FnMut(&ReadRecord<'_>),
 ) -> Result<(), JournalError> {
-    let mut reader = journal.read(topic, &BTreeMap::from([(partition, start)]))?;
+    // A broker is in no hurry to say that there is nothing.
+    if bounds.is_empty() {
+        return Ok(());
+    }
+    let mut reader = journal.read(topic, &BTreeMap::from([(partition, bounds.start)]))?;
     let mut batch = Batch::default();
+    let mut next = bounds.start;
     let mut patience = Instant::now() + REPLAY_PATIENCE;
-    while !batch.reaches_end(partition) {
+    while next < bounds.end && !batch.reaches_end(partition) {
         match reader.next(&mut batch, Duration::from_millis(100)) {
             Ok(()) => {}
             Err(error) if error.is_transient() => tracing::debug!(%error, topic, "reading goes on"),
@@ -128,7 +134,10 @@ pub fn read_to_end(
         } else if Instant::now() > patience {
             return Err(JournalError::Unavailable(format!("{topic}/{partition} can't be read to its end")));
         }
-        batch.iter().for_each(|record| each(&record));
+        for record in batch.iter() {
+            next = record.position.offset + 1;
+            each(&record);
+        }
     }
     Ok(())
 }

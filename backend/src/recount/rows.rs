@@ -88,9 +88,9 @@ fn newest(
     topic: &str,
     version: u64,
 ) -> Result<BTreeMap<Vec<u8>, Newest>, JournalError> {
-    let start = journal.bounds(topic)?.get(&0).map_or(0, |bounds| bounds.start);
+    let bounds = journal.bounds(topic)?.remove(&0).unwrap_or_default();
     let mut newest = BTreeMap::new();
-    read_to_end(journal, topic, 0, start, |record| {
+    read_to_end(journal, topic, 0, bounds, |record| {
         // What isn't a row stands for itself: an empty one, which differs in every field.
         let row: Map<String, Value> = serde_json::from_slice(record.value).unwrap_or_default();
         if row.get("version").and_then(Value::as_u64) > Some(version) {

@@ -47,7 +47,7 @@ pub fn newest_publication(
         let start = bounds.end.saturating_sub(reach).max(bounds.start);
         let mut newest: Option<NewestPublication> = None;
         let mut unclear: Option<String> = None;
-        read_to_end(journal, topic, 0, start, |record| {
+        read_to_end(journal, topic, 0, start..bounds.end, |record| {
             let understood = match serde_json::from_slice(record.value) {
                 Ok(PublicationRecord::Snapshot { election, results, timeline }) => {
                     let timeline = timeline.map(|timeline| *timeline);

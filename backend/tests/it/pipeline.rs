@@ -182,7 +182,7 @@ fn check_rejected(topics: &Topics, expected: &BTreeMap<Reason, u64>) {
 fn rows_in_directory(data_dir: &Path, topic: &str) -> Rows {
     let journal = EmbeddedJournal::open(&data_dir.join("journal")).unwrap();
     let mut rows = Rows::new();
-    read_to_end(&journal, topic, 0, 0, |record| {
+    read_to_end(&journal, topic, 0, 0..u64::MAX, |record| {
         let key = String::from_utf8(record.key.to_vec()).unwrap();
         rows.insert(key, serde_json::from_slice(record.value).unwrap());
     })

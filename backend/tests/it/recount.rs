@@ -136,7 +136,7 @@ fn forge_a_row(ballots: &Ballots, version: u64) -> String {
 fn copy_a_vote_into_another_partition(ballots: &Ballots) -> String {
     let journal = ballots.open();
     let mut first = None;
-    read_to_end(&*journal, &ballots.topics.votes, 3, 0, |record| {
+    read_to_end(&*journal, &ballots.topics.votes, 3, 0..u64::MAX, |record| {
         let counted = serde_json::from_slice::<serde_json::Value>(record.value).is_ok_and(|vote| {
             vote["candidate_id"] != "nobody" && vote["voting_time"].is_string() && vote["vote"] == 1
         });

@@ -85,7 +85,7 @@ impl Night {
         let journal = KafkaJournal::new(kafka_settings()).unwrap();
         let journal: &dyn Journal = &journal;
         let mut versions = Vec::new();
-        read_to_end(journal, &self.topics.results, 0, 0, |record| {
+        read_to_end(journal, &self.topics.results, 0, 0..u64::MAX, |record| {
             versions.push(std::str::from_utf8(record.key).unwrap().parse::<u64>().unwrap());
         })
         .unwrap();

@@ -18,9 +18,10 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
+    topic_partition_list::TopicPartitionListElem,
 };
 
 pub use self::reader::READER_PROPERTIES;
@@ -67,6 +68,27 @@ impl KafkaJournal {
             .create()
             .map_err(|error| setup(&error))?;
         Ok(Self { settings, producer, inquirer, name_losses: Arc::default() })
+    }
+
+    /// The offset of each of a topic's partitions at a place: two of these questions take one answer per broker each,
+    /// where librdkafka's watermarks take two per partition.
+    fn offsets(&self, topic: &str, count: u32, place: Offset) -> Result<Vec<u64>, JournalError> {
+        let mut places = TopicPartitionList::with_capacity(count as usize);
+        places.add_partition_range(topic, 0, signed(count) - 1);
+        places.set_all_offsets(place).map_err(|error| setup(&error))?;
+        let places =
+            self.inquirer.offsets_for_times(places, ASK_TIMEOUT).map_err(|error| unavailable(&error))?;
+        let offset = |element: &TopicPartitionListElem<'_>| {
+            element.error().map_err(|error| unavailable(&error))?;
+            let offset = element.offset().to_raw().and_then(|offset| u64::try_from(offset).ok());
+            offset.ok_or_else(|| {
+                let partition = element.partition();
+                JournalError::Unavailable(format!(
+                    "{topic}/{partition} has no {place:?}: its broker doesn't say"
+                ))
+            })
+        };
+        places.elements().iter().map(offset).collect()
     }
 
     fn partitions(&self, topic: &str) -> Result<u32, JournalError> {
@@ -121,14 +143,10 @@ impl Journal for KafkaJournal {
     }
 
     fn bounds(&self, topic: &str) -> Result<BTreeMap<u32, Range<u64>>, JournalError> {
-        (0..self.partitions(topic)?)
-            .map(|partition| {
-                let marks = self.inquirer.fetch_watermarks(topic, signed(partition), ASK_TIMEOUT);
-                let (low, high) = marks.map_err(|error| unavailable(&error))?;
-                let offset = |mark: i64| u64::try_from(mark).unwrap_or(0);
-                Ok((partition, offset(low)..offset(high)))
-            })
-            .collect()
+        let count = self.partitions(topic)?;
+        let starts = self.offsets(topic, count, Offset::Beginning)?;
+        let ends = self.offsets(topic, count, Offset::End)?;
+        Ok((0..).zip(starts.into_iter().zip(ends).map(|(start, end)| start..end)).collect())
     }
 
     fn append(&self, topic: &str, records: Vec<NewRecord>) -> Result<Vec<Position>, JournalError> {

@@ -165,9 +165,9 @@ impl Worker {
     /// How far each partition was told by our definition, by whomever.
     fn told(&self) -> Result<BTreeMap<u32, u64>, JournalError> {
         let topic = &self.settings.topics.tallies;
-        let first = self.journal.bounds(topic)?.get(&0).map_or(0, |bounds| bounds.start);
+        let bounds = self.journal.bounds(topic)?.remove(&0).unwrap_or_default();
         let mut told = BTreeMap::new();
-        read_to_end(&*self.journal, topic, 0, first, |record| {
+        read_to_end(&*self.journal, topic, 0, bounds, |record| {
             // What can't be understood says nothing; the publisher warns of it.
             let Ok(tally) = PartitionTally::decode(record.value) else {
                 return;
