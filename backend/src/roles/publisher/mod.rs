@@ -178,7 +178,8 @@ impl Publisher {
         published.max(watermark(&self.election, tallies, is_idle))
     }
 
-    /// Takes note that the publication, the last that [`Publisher::tick`] gave, is durable.
+    /// Takes note that the publication, which [`Publisher::tick`] gave last, at `elapsed_ms`, is durable. The time that
+    /// this took is part of the interval, not added to it.
     pub fn published(&mut self, publication: Publication, elapsed_ms: i64) {
         self.deltas = match publication.record {
             PublicationRecord::Snapshot { .. } => 0,

@@ -232,14 +232,13 @@ impl Office {
 
     /// Whether something was published.
     fn publish(&mut self, topics: &Topics) -> Result<bool, JournalError> {
-        let Some(publication) = self.publisher.tick(self.clock.now(), self.clock.elapsed_ms()) else {
+        let started_ms = self.clock.elapsed_ms();
+        let Some(publication) = self.publisher.tick(self.clock.now(), started_ms) else {
             return Ok(false);
         };
-        let started_ms = self.clock.elapsed_ms();
         self.appender.append_all(publication.records(topics))?;
-        let now_ms = self.clock.elapsed_ms();
-        record_metrics(&publication.results, now_ms - started_ms);
-        self.publisher.published(publication, now_ms);
+        record_metrics(&publication.results, self.clock.elapsed_ms() - started_ms);
+        self.publisher.published(publication, started_ms);
         Ok(true)
     }
 }
