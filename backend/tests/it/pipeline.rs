@@ -213,9 +213,12 @@ fn survive(
         let files = std::fs::read_dir(&checkpoints).into_iter().flatten().flatten();
         files.map(|file| file.path()).any(|path| path.extension().is_some_and(|kind| kind == "tally"))
     });
+    let newest = server.results().unwrap().version;
     server.kill();
 
     let mut server = Server::start(data_dir, &address, &server_arguments);
+    server.wait_for("readiness", |server| server.get("/readyz").is_some_and(|(status, _)| status == 200));
+    assert!(server.results().unwrap().version >= newest, "an old version passes for the newest");
     let mut browser = server.connect();
     let results = server.results_of(records);
     assert!(server.log().contains("going on from a checkpoint"), "{}", server.log());
