@@ -30,7 +30,7 @@ use crate::{
         earlier::{Landmarks, earlier_publication},
         newest::newest_publication,
     },
-    serve::{open_journal, prepare_topics, read_definition},
+    serve::{open_journal, prepare_topics, read_definition, read_definition_with_map},
     shutdown::{self, Stop},
     simulate::{self, Electorate, HttpSink, ResultTable, Shares, Sink, Source, TableColumns},
 };
@@ -268,14 +268,15 @@ fn export_of_journal(args: &Export) -> anyhow::Result<Vec<u8>> {
 pub fn election(command: &ElectionCommand, out: &mut dyn Write) -> anyhow::Result<()> {
     match command {
         ElectionCommand::Check { file } => {
-            let election = read_definition(file)?;
+            let (election, map) = read_definition_with_map(file)?;
             let candidates: usize = election.contests.iter().map(|contest| contest.candidates.len()).sum();
             writeln!(
                 out,
-                "{}: {} contest(s), {candidates} candidate(s), {} place(s), hash {}",
+                "{}: {} contest(s), {candidates} candidate(s), {} place(s){}, hash {}",
                 election.title,
                 election.contests.len(),
                 election.locations.len(),
+                if map.is_some() { ", a map" } else { "" },
                 election.definition_hash
             )?;
         }

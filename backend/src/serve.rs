@@ -12,7 +12,7 @@ use tallyboard_shared::{
 use crate::{
     checkpoint::{Checkpoints, Directory},
     cli::{JournalArgs, Role, Serve},
-    election,
+    election::{self, Definition, Map},
     http::{self, App, Ingest, Tokens},
     journal::{
         DirectoryLock, Journal, TopicSpec, Topics,
@@ -47,7 +47,8 @@ const BROKER_WAIT: Duration = Duration::from_secs(2);
 /// # Errors
 /// Where the settings, the definition, the journal or the address can't be used, or a role had to give up.
 pub fn run(args: Serve) -> anyhow::Result<()> {
-    let election = Arc::new(definition(&args)?);
+    let (election, map) = definition(&args)?;
+    let election = Arc::new(election);
     let metrics = telemetry::init_metrics().context("failed to set up metrics")?;
     let stop = Stop::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -74,7 +75,8 @@ pub fn run(args: Serve) -> anyhow::Result<()> {
         .then(|| Ingest::new(Arc::clone(&journal), topics.votes.clone(), &election, tokens));
     let archive = plays(&args.role, Role::Viewer)
         .then(|| Arc::new(Archive::new(Arc::clone(&journal), topics.results.clone(), Arc::clone(&feed))));
-    let app = App::new(Arc::clone(&feed), archive, ingest, args.web.settings(), metrics, stop.clone());
+    let app = App::new(Arc::clone(&feed), archive, ingest, args.web.settings(), metrics, stop.clone())
+        .with_map(map);
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(election = %election.title, mode = ?election.mode, "listening on {scheme}://{}", listener.local_addr()?);
     let web = runtime.spawn({
@@ -113,11 +115,13 @@ async fn stop_at_signal(stop: Stop) {
     }
 }
 
-fn definition(args: &Serve) -> anyhow::Result<Election> {
+fn definition(args: &Serve) -> anyhow::Result<(Election, Option<Map>)> {
     match &args.election {
-        Some(file) => read_definition(file),
-        None if args.simulate.is_some_and(|rate| rate.0.is_some()) => Ok(election::demo()),
-        None => Ok(election::undefined()),
+        Some(file) => read_definition_with_map(file),
+        None if args.simulate.is_some_and(|rate| rate.0.is_some()) => {
+            Ok((election::demo(), Some(election::demo_map())))
+        }
+        None => Ok((election::undefined(), None)),
     }
 }
 
@@ -140,9 +144,23 @@ fn tokens(args: &Serve) -> anyhow::Result<Tokens> {
 /// # Errors
 /// Where the file can't be read or isn't a sound definition.
 pub fn read_definition(file: &Path) -> anyhow::Result<Election> {
+    Ok(parse_definition(file)?.into_election())
+}
+
+/// Reads a definition file, and the map that it names.
+///
+/// # Errors
+/// Where a file can't be read, or isn't a sound definition or a sound map of its places.
+pub fn read_definition_with_map(file: &Path) -> anyhow::Result<(Election, Option<Map>)> {
+    let definition = parse_definition(file)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let map = definition.read_map(folder).with_context(|| file.display().to_string())?;
+    Ok((definition.into_election(), map))
+}
+
+fn parse_definition(file: &Path) -> anyhow::Result<Definition> {
     let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
-    let definition = election::Definition::parse(&text).with_context(|| file.display().to_string())?;
-    Ok(definition.into_election())
+    Definition::parse(&text).with_context(|| file.display().to_string())
 }
 
 /// Opens the journal that the settings name.

@@ -1,8 +1,9 @@
-//! The versions that there were: what `GET /api/v1/versions` answers, to find one's way through the night.
+//! The versions that there were: what `GET /api/v1/versions` answers, to find one's way through the night, and
+//! `GET /api/v1/locations/{id}/history` for one place.
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Timestamp, ids::LocationId, results::LocationContest};
 
 /// Versions through the night. Every number from the first to the newest can be asked for, not only these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,4 +25,30 @@ pub struct VersionPoint {
     pub as_of: Timestamp,
     /// Votes counted, in all contests.
     pub votes: u64,
+}
+
+/// How one place stood at some versions through the night.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlaceHistory {
+    /// The place or region.
+    pub location: LocationId,
+    /// Oldest first and evenly thinned; the last is the newest version.
+    pub points: Vec<PlacePoint>,
+}
+
+/// A place at one version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlacePoint {
+    /// The version.
+    pub version: u64,
+    /// When the publisher made it.
+    pub as_of: Timestamp,
+    /// Ballots counted there.
+    pub votes: u64,
+    /// Ballots over electorate, 0 to 1; `null` where the electorate is unknown.
+    pub turnout: Option<f64>,
+    /// The votes there by contest and candidate; `null` where they are withheld.
+    pub contests: Vec<LocationContest>,
 }

@@ -1,6 +1,6 @@
 //! Reading and checking a definition file.
 
-use std::{collections::HashMap, fmt, ops::Range};
+use std::{collections::HashMap, fmt, ops::Range, path::Path};
 
 use serde::Deserialize;
 use tallyboard_shared::{
@@ -10,12 +10,17 @@ use tallyboard_shared::{
 };
 use toml::Spanned;
 
+use super::map::{Map, MapError};
+
 /// Narrower windows tell less than a clock that is set by hand; wider ones are no timeline.
 const TIMELINE_WINDOW_MS: std::ops::RangeInclusive<i64> = 1_000..=86_400_000;
 
 /// A definition that passed every check.
 #[derive(Debug)]
-pub struct Definition(Election);
+pub struct Definition {
+    election: Election,
+    map: Option<String>,
+}
 
 /// Everything that is wrong with a definition.
 #[derive(Debug, thiserror::Error)]
@@ -113,9 +118,17 @@ impl Definition {
             DefinitionError { problems: vec![Problem { line, message: error.message().to_owned() }] }
         })?;
         let mut check = Check { text, problems: Vec::new() };
+        if let Some(map) = raw.map.as_ref().filter(|map| map.get_ref().is_empty()) {
+            check.problem(
+                &map.span(),
+                "`map` is the name of a GeoJSON file; leave it out where there is none",
+            );
+        }
+        let map = raw.map.as_ref().map(|map| map.get_ref().clone());
         let election = check.election(raw);
         if check.problems.is_empty() {
-            Ok(Self(super::hashed(election)))
+            // Where borders run makes no difference to what is counted: the hash doesn't cover the map.
+            Ok(Self { election: super::hashed(election), map })
         } else {
             check.problems.sort_by_key(|problem| problem.line);
             Err(DefinitionError { problems: check.problems })
@@ -125,7 +138,15 @@ impl Definition {
     /// The election that is defined.
     #[must_use]
     pub fn into_election(self) -> Election {
-        self.0
+        self.election
+    }
+
+    /// Reads the map of a definition that lies in `folder`; `None` where it has none.
+    ///
+    /// # Errors
+    /// Where it can't be used.
+    pub fn read_map(&self, folder: &Path) -> Result<Option<Map>, MapError> {
+        self.map.as_ref().map(|name| Map::read(&folder.join(name), &self.election)).transpose()
     }
 }
 
@@ -158,12 +179,6 @@ impl Check<'_> {
             && closes_at.is_none()
         {
             self.problem(&embargo.span(), "an embargo until the polls close needs `closes_at`");
-        }
-        if let Some(map) = raw.map {
-            self.problem(
-                &map.span(),
-                "`map` is not drawn by this version; leave it out and give places a `tile`",
-            );
         }
         let contests = self.contests(&raw.contests);
         let locations = self.locations(&raw.locations, &contests);

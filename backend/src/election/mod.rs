@@ -4,6 +4,7 @@
 //! how it is written: comments and spaces make no difference.
 
 mod definition;
+mod map;
 
 use sha2::{Digest, Sha256};
 use tallyboard_shared::{
@@ -12,6 +13,7 @@ use tallyboard_shared::{
 };
 
 pub use definition::{Definition, DefinitionError, Problem};
+pub use map::{Map, MapError};
 
 /// One minute, as in the pipelines that we replace (CONTRACT, "Election definition").
 const ALLOWED_LATENESS_MS: i64 = 60_000;
@@ -27,6 +29,18 @@ const DISCLOSURE_THRESHOLD: u64 = 10;
 
 /// The definition of the demonstration: a republic that doesn't exist.
 const DEMO: &str = include_str!("../../elections/marenne.toml");
+
+/// Where its provinces lie; nowhere on earth.
+const DEMO_MAP: &[u8] = include_bytes!("../../elections/marenne.geojson");
+
+/// The map of the demonstration.
+///
+/// # Panics
+/// Never: the map is part of the program, and a test reads it.
+#[must_use]
+pub fn demo_map() -> Map {
+    Map::parse(DEMO_MAP.to_vec(), &demo()).expect("the map in the program is checked by a test")
+}
 
 /// The made-up election that the simulation runs on where no other is given.
 ///
@@ -75,6 +89,7 @@ mod tests {
 
     #[test]
     fn the_demo_is_a_sound_election_with_a_map() {
+        assert_eq!(demo_map().geojson(), DEMO_MAP);
         let election = demo();
         assert_eq!(election.contests[0].candidates.len(), 5);
         assert_eq!(election.locations.len(), 40);

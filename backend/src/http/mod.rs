@@ -11,7 +11,9 @@ mod docs;
 mod encoding;
 mod exports;
 mod headers;
+mod history;
 mod ingest;
+mod map;
 mod peer;
 mod places;
 mod problem;
@@ -52,6 +54,7 @@ use self::{
     problem::{Code, Problem},
 };
 use crate::{
+    election::Map,
     roles::viewer::{Archive, Feed},
     shutdown::Stop,
 };
@@ -94,6 +97,8 @@ struct Inner {
     /// Earlier versions; `None` where this process doesn't follow the results at all.
     archive: Option<Arc<Archive>>,
     ingest: Option<Ingest>,
+    /// Where places lie, where the definition says it by a map.
+    map: Option<Map>,
     settings: Settings,
     /// Places for clients that stay connected.
     streams: Arc<Places>,
@@ -121,6 +126,7 @@ impl App {
             feed,
             archive,
             ingest,
+            map: None,
             settings,
             streams,
             compressed: Compressed::new(),
@@ -128,6 +134,15 @@ impl App {
             stop,
             connections: TaskTracker::new(),
         }))
+    }
+
+    /// The same with a map of the places. Before the first request: later it makes no difference.
+    #[must_use]
+    pub fn with_map(mut self, map: Option<Map>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.map = map;
+        }
+        self
     }
 
     /// The routes.
@@ -161,7 +176,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(exports::nist))
         .routes(routes!(results::versions))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(history::history))
         .routes(routes!(election))
+        .routes(routes!(map::map))
         .routes(routes!(socket::upgrade))
         .routes(routes!(stream::stream))
         .routes(routes!(ingest::votes))

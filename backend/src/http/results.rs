@@ -162,7 +162,7 @@ fn not_found(version: u64) -> Problem {
     Problem::new(Code::VersionNotFound, format!("there is no version {version}"))
 }
 
-fn problem(error: ArchiveError, version: u64) -> Problem {
+pub(super) fn problem(error: ArchiveError, version: u64) -> Problem {
     match error {
         ArchiveError::NothingYet => nothing_yet(),
         ArchiveError::NoSuchVersion => not_found(version),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tallyboard_shared::{
     Timestamp,
-    election::{Candidate, Election},
+    election::{Breakdown, Candidate, Election},
     reason::Reason,
     vote::{Address, Text, Vote},
 };
@@ -272,7 +272,7 @@ impl Electorate {
         let ballot = Paper { voter_id: &voter_id, candidate, cast_at, breakage };
         let location = &self.election.locations[self.places[place]];
         let mut json = match self.shape {
-            Shape::Short => ballot.short(self, &location.name),
+            Shape::Short => ballot.short(self, &location.name, number),
             Shape::Full => ballot.full(self, &location.name, number),
         };
         if breakage == Some(Reason::Malformed) {
@@ -337,6 +337,21 @@ struct PersonAddress<'a> {
     postcode: u64,
 }
 
+/// What is made up about a voter.
+struct Traits {
+    draw: u64,
+    gender: &'static str,
+    age: u32,
+}
+
+impl Traits {
+    fn of(seed: u64, number: u64) -> Self {
+        let draw = mix(seed ^ 0x7065_7273_6f6e, number);
+        let years = u32::try_from(draw % 70).expect("a remainder of 70 is small");
+        Self { draw, gender: if draw & 1 == 0 { "female" } else { "male" }, age: 18 + years }
+    }
+}
+
 impl Paper<'_> {
     fn candidate_id(&self) -> &str {
         if self.breakage == Some(Reason::UnknownCandidate) { "nobody" } else { self.candidate.id.as_str() }
@@ -355,7 +370,10 @@ impl Paper<'_> {
         if self.breakage == Some(Reason::InvalidWeight) { 2 } else { 1 }
     }
 
-    fn short(&self, electorate: &Electorate, location: &str) -> Vec<u8> {
+    /// No more than is asked for: what the definition counts by, and what every vote needs.
+    fn short(&self, electorate: &Electorate, location: &str, number: u64) -> Vec<u8> {
+        let counts_by = |breakdown| electorate.election.breakdowns.contains(&breakdown);
+        let voter = Traits::of(electorate.seed, number);
         let contest = (electorate.election.contests.len() > 1).then(|| &electorate.election.contests[0].id);
         let vote = Vote {
             voter_id: Some(self.voter_id.into()),
@@ -364,19 +382,21 @@ impl Paper<'_> {
             contest_id: contest.map(|contest| contest.as_str().into()),
             address: Some(Address { state: Some(self.location(location).into()) }),
             vote: Some(self.weight()),
+            gender: counts_by(Breakdown::Gender).then(|| voter.gender.into()),
+            registered_age: counts_by(Breakdown::AgeBand).then_some(voter.age),
             ..Vote::default()
         };
         serde_json::to_vec(&vote).expect("a vote has only text keys")
     }
 
     fn full(&self, electorate: &Electorate, location: &str, number: u64) -> Vec<u8> {
-        let draw = mix(electorate.seed ^ 0x7065_7273_6f6e, number);
+        let Traits { draw, gender, age } = Traits::of(electorate.seed, number);
         let name = format!("Voter Number-{}", draw % 100_000);
         let person = Person {
             voter_id: self.voter_id,
             voter_name: name,
             date_of_birth: "1977-05-16T04:42:11.153Z",
-            gender: if draw & 1 == 0 { "female" } else { "male" },
+            gender,
             nationality: "Marennese",
             registration_number: format!("registration{draw:016x}"),
             address: PersonAddress {
@@ -390,7 +410,7 @@ impl Paper<'_> {
             phone_number: format!("(000) {:07}", draw % 10_000_000),
             cell_number: format!("(001) {:07}", draw >> 8 & 0x7f_ffff),
             picture: format!("https://example.com/portraits/medium/voters/{}.jpg", draw % 100),
-            registered_age: 18 + draw % 70,
+            registered_age: age.into(),
             candidate_id: self.candidate_id(),
             candidate_name: &self.candidate.name,
             party_affiliation: self.candidate.party.as_deref(),
@@ -478,7 +498,7 @@ mod tests {
             let electorate = Electorate::new(election::demo(), 1, Shares::default(), shape);
             electorate.record(0, Timestamp::UNIX_EPOCH).unwrap().value.len()
         };
-        assert!((100..200).contains(&size(Shape::Short)), "{}", size(Shape::Short));
+        assert!((150..250).contains(&size(Shape::Short)), "{}", size(Shape::Short));
         assert!((900..1250).contains(&size(Shape::Full)), "{}", size(Shape::Full));
     }
 }

@@ -167,6 +167,28 @@ fn the_definition_and_the_page_are_served() {
 }
 
 #[test]
+fn a_place_has_its_history_and_the_definition_its_map() {
+    let mut site = demo_site();
+    let lines: Vec<_> =
+        (0..3).map(|voter| vote(&format!("v{voter}"), "okafor", ["AL", "BR"][voter / 2])).collect();
+    assert_eq!(post(&site.server, TOKEN, &lines.join("\n")).0, 200);
+    let newest = site.server.results_of(3).version;
+    let (status, history) = site.server.get("/api/v1/locations/AL/history").unwrap();
+    assert_eq!(status, 200, "{history}");
+    let history: tallyboard_shared::versions::PlaceHistory = serde_json::from_str(&history).unwrap();
+    let points: Vec<_> = history.points.iter().map(|point| (point.version, point.votes)).collect();
+    assert!(points.len() > 1 && points.is_sorted(), "{points:?}");
+    assert!(points.last().is_some_and(|(version, votes)| *version >= newest && *votes == 2), "{points:?}");
+    assert!(
+        history.points[0].contests.iter().all(|contest| contest.votes.is_none()),
+        "two ballots are withheld"
+    );
+    assert_eq!(site.server.get("/api/v1/locations/nowhere/history").unwrap().0, 404);
+    let (status, map) = site.server.get("/api/v1/map").unwrap();
+    assert!(status == 200 && map.contains("\"id\":\"AL\""), "{status}");
+}
+
+#[test]
 fn a_socket_starts_with_a_welcome_and_ends_with_a_goodbye() {
     let mut site = demo_site();
     let mut browser = site.server.connect();

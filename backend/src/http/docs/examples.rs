@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tallyboard_shared::{
     election::{Election, Embargo},
     results::Results,
-    versions::{VersionPoint, Versions},
+    versions::{PlaceHistory, PlacePoint, VersionPoint, Versions},
 };
 
 use crate::{
@@ -29,6 +29,8 @@ pub(super) fn of(path: &str, status: Option<&str>, kind: &str) -> Value {
         }
         ("/api/v1/versions", ..) => written(&versions()),
         ("/api/v1/timeline", ..) => golden("timeline"),
+        ("/api/v1/locations/{id}/history", ..) => written(&history()),
+        ("/api/v1/map", ..) => map(),
         ("/api/v1/election", ..) => written(&election()),
         ("/api/v1/stream", ..) => events().into(),
         ("/api/v1/votes", None, "application/json") => golden("vote"),
@@ -56,6 +58,7 @@ fn problem(path: &str, status: Option<&str>) -> Problem {
             (Code::VersionNotFound, "there is no version 9999")
         }
         "/api/v1/versions" => (Code::NoResultsYet, "nothing has been published yet; try again in a moment"),
+        "/api/v1/locations/{id}/history" => (Code::UnknownLocation, "there is no place with the id `X`"),
         "/api/v1/timeline" => {
             (Code::NoTimelineYet, "no timeline has been published yet; try again in a moment")
         }
@@ -76,6 +79,34 @@ fn versions() -> Versions {
     let an_hour = jiff::SignedDuration::from_hours(1);
     let first = VersionPoint { version: 1, as_of: newest.as_of - an_hour, votes: 0 };
     Versions { newest: newest.version, versions: vec![first, newest] }
+}
+
+fn history() -> PlaceHistory {
+    let results = results();
+    let place = results.locations[0].clone();
+    let newest = PlacePoint {
+        version: results.version,
+        as_of: results.as_of,
+        votes: place.votes,
+        turnout: place.turnout,
+        contests: place.contests,
+    };
+    let first = PlacePoint {
+        version: 1,
+        as_of: newest.as_of - jiff::SignedDuration::from_hours(1),
+        votes: 0,
+        turnout: place.registered_voters.map(|_| 0.0),
+        contests: Vec::new(),
+    };
+    PlaceHistory { location: place.id, points: vec![first, newest] }
+}
+
+fn map() -> Value {
+    let square = json!([[[-31.0, 37.0], [-30.0, 37.0], [-30.0, 38.0], [-31.0, 38.0], [-31.0, 37.0]]]);
+    let geometry = json!({ "type": "Polygon", "coordinates": square });
+    let feature =
+        json!({ "type": "Feature", "id": "AL", "properties": { "name": "Alder" }, "geometry": geometry });
+    json!({ "type": "FeatureCollection", "features": [feature] })
 }
 
 /// The election whose results the others are; without the embargo, under which there is little to see.

@@ -6,7 +6,7 @@ use tallyboard_shared::{
     message::{ClientMessage, ServerMessage},
     results::Results,
     timeline::Timeline,
-    versions::Versions,
+    versions::{PlaceHistory, Versions},
 };
 
 use super::{asyncapi, openapi};
@@ -165,6 +165,7 @@ fn every_body_has_an_example_that_fits_its_schema_and_the_types() {
                         ("/api/v1/election", "200", _) => reads::<Election>(example, &what),
                         ("/api/v1/timeline", "200", _) => reads::<Timeline>(example, &what),
                         ("/api/v1/versions", "200", _) => reads::<Versions>(example, &what),
+                        ("/api/v1/locations/{id}/history", "200", _) => reads::<PlaceHistory>(example, &what),
                         ("/api/v1/votes", "request", "application/json") => {
                             assert!(decode(example.to_string().as_bytes()).is_ok(), "{what}");
                         }
