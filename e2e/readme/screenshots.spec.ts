@@ -1,6 +1,6 @@
 // Every screen of the demo after a minute, as the README shows some of them.
 
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -15,6 +15,7 @@ const SCREENS = { contest: "contest", place: "place?place=AL", quality: "quality
 test("pictures of every screen", async ({ dashboard, serve }) => {
   // A night in a minute: windows of a second instead of a minute.
   const folder = await mkdtemp(join(tmpdir(), "tallyboard-screenshots-"));
+  await copyFile("../backend/elections/marenne.geojson", join(folder, "marenne.geojson"));
   const definition = join(folder, "marenne.toml");
   await writeFile(definition, 'timeline_window = "1s"\n' + (await readFile("../backend/elections/marenne.toml", "utf8")));
   const server = await serve("--simulate", "20000/s", "--election", definition);
@@ -28,6 +29,7 @@ test("pictures of every screen", async ({ dashboard, serve }) => {
     await page.goto(`${server.url}/${address}`);
     await expect(dashboard.headline).toBeVisible();
     await expect(page.locator(".chart canvas").first()).toBeVisible();
+    if (name === "place") await expect(page.locator("#chart-through canvas").first()).toBeVisible({ timeout: 30_000 });
     await pictures(page, name);
   }
   await page.setViewportSize({ width: 390, height: 1362 });
@@ -42,7 +44,7 @@ test("pictures of every screen", async ({ dashboard, serve }) => {
   await dashboard.expectCounting();
   await picture(page, "phone-arabic");
   await page.setViewportSize({ width: 1440, height: 1152 });
-  await picture(page, "arabic");
+  await picture(page, "arabic", true);
   await page.evaluate(() => localStorage.removeItem("tallyboard.language"));
   await page.setViewportSize({ width: 1920, height: 1080 });
   for (const scene of ["votes", "map", "race"]) {
@@ -53,17 +55,17 @@ test("pictures of every screen", async ({ dashboard, serve }) => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** In light and in dark. */
+/** The whole page, in light and in dark. */
 async function pictures(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: "light" });
-  await picture(page, `${name}-light`);
+  await picture(page, `${name}-light`, true);
   await page.emulateMedia({ colorScheme: "dark" });
-  await picture(page, `${name}-dark`);
+  await picture(page, `${name}-dark`, true);
   await page.emulateMedia({ colorScheme: "light" });
 }
 
 /** Charts that were just resized or recolored get their time to settle. */
-async function picture(page: Page, name: string): Promise<void> {
+async function picture(page: Page, name: string, fullPage = false): Promise<void> {
   await page.waitForTimeout(2_000);
-  await page.screenshot({ path: `${FOLDER}/${name}.png` });
+  await page.screenshot({ path: `${FOLDER}/${name}.png`, fullPage });
 }

@@ -93,6 +93,12 @@ test("a place has its candidates, its turnout, and a way up and down", async ({ 
   await expect(page.getByTestId("fact-outstanding")).toHaveText("80");
   await expect(page.getByTestId("says-turnout")).toContainText(/^Turnout in North Quay is 20\.0.%/);
   expect(JSON.parse(await dashboard.chartData("chart-there"))[0][0].value).toBe(15);
+  // The night there, at versions that the server keeps: the first had no votes.
+  await expect(page.getByTestId("says-through")).toContainText(/^Ada Lindqvist has been in front here since .* to 20\.0.%\.$/);
+  const through = JSON.parse(await dashboard.chartData("chart-through")) as [number, number][][];
+  expect(through.map((line) => line.at(-1)?.[1])).toEqual([15, 5, 0]);
+  await page.getByTestId("table-through").click();
+  await expect(page.getByTestId("figures-through").locator("tbody tr").first()).toContainText("20");
   await dashboard.screenshot("place");
   await page.getByTestId("above").getByRole("link", { name: "Harbor" }).click();
   await expect(dashboard.headline).toHaveText("Harbor");
@@ -114,6 +120,55 @@ test("the map leads to its places, and its colors can be chosen", async ({ dashb
   await expect(page).toHaveURL(/map=share%3Aben/);
   await north.click();
   await expect(dashboard.headline).toHaveText("North Quay");
+});
+
+test("the map of the definition is drawn with its outlines, leads to its places, and is saved as a picture", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "2000/s");
+  const { page } = dashboard;
+  const map = await fetch(`${server.url}/api/v1/map`);
+  expect(map.headers.get("content-type")).toBe("application/geo+json");
+  const features = JSON.parse(await map.text()).features as { id: string }[];
+  const again = await fetch(`${server.url}/api/v1/map`, { headers: { "if-none-match": map.headers.get("etag") ?? "" } });
+  expect(again.status).toBe(304);
+
+  await dashboard.goTo(server.url, "");
+  const outlines = page.getByTestId("map-outlines");
+  await expect(outlines.locator("path.ground")).toHaveCount(features.length);
+  await expect(page.getByTestId("map-tiles")).toHaveCount(0);
+  const alder = outlines.getByRole("link", { name: /^Alder/ });
+  await expect(alder).toHaveAccessibleName(/^Alder: (\w+ \+\d+\.\d|tied)$/);
+  await expect(page.getByTestId("map-legend").locator("li").first()).toBeVisible();
+  const filled = () => alder.locator("path.ground").evaluate((path) => getComputedStyle(path).fill);
+  const leader = await filled();
+  await page.getByTestId("map-paint").selectOption({ label: "Turnout" });
+  await expect(alder).toHaveAccessibleName(/^Alder: turnout /);
+  expect(await filled()).not.toBe(leader);
+  await expect(page.getByTestId("map-legend")).toHaveCount(0);
+
+  await expect(alder.locator("path.hatched")).toBeHidden();
+  await page.getByTestId("map-paint").selectOption({ label: "Who leads" });
+  await page.emulateMedia({ contrast: "more" });
+  await expect(outlines.locator('path.hatched[fill^="url(#hatch-"]').first()).toBeVisible();
+
+  const png = await dashboard.download("png-map");
+  expect(png.name).toMatch(/^marenne-2026-map-v\d+\.png$/);
+  expect([...png.content.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
+  await alder.click();
+  await expect(dashboard.headline).toHaveText("Alder");
+  await page.goBack();
+  await alder.focus();
+  await page.keyboard.press("Enter");
+  await expect(dashboard.headline).toHaveText("Alder");
+});
+
+test("a definition without a map is drawn in tiles, and saved as a picture too", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  expect((await fetch(`${server.url}/api/v1/map`)).status).toBe(204);
+  await voteForCouncil(server);
+  await dashboard.goTo(server.url, "");
+  await expect(dashboard.page.getByTestId("map-tiles").getByRole("link")).toHaveCount(2);
+  const png = await dashboard.download("png-map");
+  expect([...png.content.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
 });
 
 test("the quality screen shows what wasn't counted, what was late, and every partition", async ({ dashboard, serve }) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gloo_net::http::Request;
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use leptos_router::components::Router;
 use tallyboard_shared::results::Results;
 
@@ -19,6 +19,7 @@ use crate::{
     feed::Feed,
     intl,
     navigation::Navigation,
+    outlines::Outlines,
     pages::Page,
     settings::{self, Choice, Settings, Zone},
     texts::{self, Language, tr},
@@ -36,6 +37,8 @@ pub struct Context {
     pub settings: Settings,
     /// The earlier version that is shown in place of the newest, once it is there; `None` outside the replay.
     pub replayed: RwSignal<Option<Option<Arc<Results>>>>,
+    /// The shapes of the places; `None` where the definition has no map, and until it is there.
+    pub outlines: RwSignal<Option<Arc<Outlines>>>,
     /// The offset from UTC of the times that are shown.
     pub offset_minutes: Signal<i32>,
 }
@@ -78,7 +81,16 @@ impl Context {
         });
         Effect::new(move |_| feed.pace_ms.set(settings.pace.get().interval_ms()));
         let replayed = RwSignal::new(None);
-        Self { feed, theme: Theme::follow(settings.patterns), settings, replayed, offset_minutes }
+        let outlines = RwSignal::new(None);
+        // Once the server has spoken: before that nobody may be there to ask.
+        let welcomed = Memo::new(move |_| feed.board.with(|board| board.election.is_some()));
+        Effect::new(move |_| {
+            if welcomed.get() {
+                spawn_local(async move { outlines.set(read_map().await.map(Arc::new)) });
+            }
+        });
+        let theme = Theme::follow(settings.patterns);
+        Self { feed, theme, settings, replayed, outlines, offset_minutes }
     }
 
     /// The results that the page shows.
@@ -95,6 +107,13 @@ impl Context {
     pub fn of_view() -> Self {
         expect_context()
     }
+}
+
+/// The map, where the definition names one; without an answer the tiles are shown.
+async fn read_map() -> Option<Outlines> {
+    let answer = Request::get("api/v1/map").send().await.ok()?;
+    (answer.status() == 200).then_some(())?;
+    Outlines::parse(&answer.text().await.ok()?)
 }
 
 /// The whole page.

@@ -3,6 +3,7 @@
 pub mod candidate_table;
 pub mod chart_panel;
 pub mod contest_picker;
+pub mod explained;
 pub mod face;
 pub mod facts;
 pub mod figure_table;

@@ -12,7 +12,7 @@ use crate::{
     format, say,
     standings::{PALETTE_LEN, Standing, Tone},
     table::{Cell, Row, Table},
-    texts::tr,
+    texts::{self, tr},
 };
 
 /// One part.
@@ -103,9 +103,14 @@ pub fn says(parts: &[Part]) -> String {
     let of = format::counted(known, "vote", "votes");
     match largest.len() {
         len if len > 3 => {
-            say!("Of {votes}: {list}; {number} more.", votes = of, list = list.join(", "), number = len - 3)
+            say!(
+                "Of {votes}: {list}; {number} more.",
+                votes = of,
+                list = texts::list(&list),
+                number = len - 3
+            )
         }
-        _ => say!("Of {votes}: {list}.", votes = of, list = list.join(", ")),
+        _ => say!("Of {votes}: {list}.", votes = of, list = texts::list(&list)),
     }
 }
 

@@ -188,10 +188,10 @@ pub fn turnouts(spot: &Spot, results: &Results) -> Vec<Part> {
         votes: Some(votes),
         share,
     };
-    let own = part(&spot.place.name, Tone::Palette(0), spot.place.votes, spot.place.turnout);
+    let own = part(&spot.place.name, Tone::Ink, spot.place.votes, spot.place.turnout);
     let above = spot.above.iter().rev().filter_map(|(id, name)| {
         let region = results.regions.iter().find(|region| region.id == *id)?;
-        Some(part(name, Tone::Ink, region.votes, region.turnout))
+        Some(part(name, Tone::Rest, region.votes, region.turnout))
     });
     let ballots = results.locations.iter().map(|place| place.votes).sum();
     let whole = part(tr("Everywhere"), Tone::Rest, ballots, results.totals.turnout);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tallyboard_shared::{election::Mode, results::Results};
 
-use crate::format;
+use crate::{format, texts::tr};
 
 /// Rows that are shown on the screen; the file has all.
 pub const ROWS_MAX: usize = 40;
@@ -124,22 +124,21 @@ impl Stamp {
         format!("{}-{}-v{}.{extension}", plain(&self.election), plain(what), self.version)
     }
 
-    /// One line under a picture.
+    /// One line under a picture, with the time of UTC: whoever sees the picture may be anywhere.
     #[must_use]
     pub fn line(&self) -> String {
         let mode = match self.mode {
-            Mode::Simulation => "SIMULATION · ",
-            Mode::Test => "TEST · ",
-            Mode::Live => "",
+            Mode::Simulation | Mode::Test => format!("{} · ", self.mode_words().to_uppercase()),
+            Mode::Live => String::new(),
         };
-        format!("{mode}{} · version {} of {}", self.title, format::count(self.version), self.as_of)
+        format!("{mode}{} · {} UTC", self.title, format::replayed(self.version, self.as_of, 0))
     }
 
-    fn mode_code(&self) -> &'static str {
+    fn mode_words(&self) -> &'static str {
         match self.mode {
-            Mode::Simulation => "simulation",
-            Mode::Test => "test",
-            Mode::Live => "live",
+            Mode::Simulation => tr("simulation"),
+            Mode::Test => tr("test"),
+            Mode::Live => tr("live"),
         }
     }
 }
@@ -149,10 +148,11 @@ impl Table {
     #[must_use]
     pub fn csv(&self, stamp: &Stamp) -> String {
         let names = std::iter::once(self.first.to_owned()).chain(self.columns.iter().cloned());
-        let mut text = line(names.chain(["version", "as_of", "mode"].map(str::to_owned)));
+        let stamped = [tr("Version"), tr("Published"), tr("Kind of election")].map(str::to_owned);
+        let mut text = line(names.chain(stamped));
         for row in &self.rows {
             let cells = std::iter::once(&row.name).chain(&row.cells).map(Cell::raw);
-            let stamp = [stamp.version.to_string(), stamp.as_of.to_string(), stamp.mode_code().to_owned()];
+            let stamp = [stamp.version.to_string(), stamp.as_of.to_string(), stamp.mode_words().to_owned()];
             text.push_str(&line(cells.chain(stamp)));
         }
         text
@@ -195,7 +195,7 @@ mod tests {
                 row("=1+1", vec![Cell::Count(None), Cell::Share(None), Cell::Time(0)]),
             ],
         };
-        let expected = "Candidate,Votes,Share,Lead,version,as_of,mode\r\n\
+        let expected = "Candidate,Votes,Share,Lead,Version,Published,Kind of election\r\n\
                         \"Ana, \"\"the\"\" One\",1200,0.250000,-3,7,2026-11-03T20:15:07Z,simulation\r\n\
                         '=1+1,,,1970-01-01T00:00:00Z,7,2026-11-03T20:15:07Z,simulation\r\n";
         assert_eq!(table.csv(&stamp()), expected);
@@ -218,6 +218,9 @@ mod tests {
     fn pictures_and_files_are_named_after_their_version() {
         let stamp = Stamp { election: "e 1/2".into(), ..stamp() };
         assert_eq!(stamp.file_name("votes", "csv"), "e-1-2-votes-v7.csv");
-        assert_eq!(stamp.line(), "SIMULATION · General election · version 7 of 2026-11-03T20:15:07Z");
+        assert_eq!(
+            stamp.line(),
+            "SIMULATION · General election · Version 7 of 3 November 2026, 20:15:07 UTC"
+        );
     }
 }

@@ -72,6 +72,15 @@ impl Language {
         }
     }
 
+    /// Between the items of a list.
+    #[must_use]
+    pub fn comma(self) -> &'static str {
+        match self {
+            Self::Arabic => "، ",
+            Self::English | Self::Spanish | Self::German => ", ",
+        }
+    }
+
     /// Where its texts are, beside the page; English stands in the code.
     #[must_use]
     pub fn file(self) -> Option<&'static str> {
@@ -188,6 +197,17 @@ pub fn catalogue() -> &'static Catalogue {
 #[must_use]
 pub fn tr(english: &'static str) -> &'static str {
     catalogue().text(english)
+}
+
+/// A list within a sentence. Each item runs in its own direction, whatever stands beside it.
+#[must_use]
+pub fn list(items: &[String]) -> String {
+    let language = catalogue().language;
+    let isolated = |item: &String| match language.direction() {
+        "rtl" => format!("\u{2068}{item}\u{2069}"),
+        _ => item.clone(),
+    };
+    items.iter().map(isolated).collect::<Vec<_>>().join(language.comma())
 }
 
 /// A text in the reader's language, with its gaps filled by name.

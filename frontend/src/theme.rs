@@ -17,6 +17,9 @@ const STORAGE_KEY: &str = "tallyboard.theme";
 /// The question whether the reader wants more contrast.
 const MORE_CONTRAST: &str = "(prefers-contrast: more)";
 
+/// The question whether the reader's system decides the colors: the tokens are the system's then.
+const FORCED_COLORS: &str = "(forced-colors: active)";
+
 /// The theme of the page. Copies are handles to the same state.
 #[derive(Clone, Copy)]
 pub struct Theme {
@@ -38,7 +41,9 @@ impl Theme {
         };
         Effect::new(move |_| theme.palette.set(read_palette(patterns.get())));
         let on_change = Closure::<dyn FnMut()>::new(move || theme.refresh());
-        for query in ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)", MORE_CONTRAST] {
+        for query in
+            ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)", MORE_CONTRAST, FORCED_COLORS]
+        {
             if let Some(list) = media(query) {
                 list.set_onchange(Some(on_change.as_ref().unchecked_ref()));
             }
@@ -90,12 +95,14 @@ fn read_palette(patterns: Patterns) -> Palette {
     let patterns = match patterns {
         Patterns::On => true,
         Patterns::Off => false,
-        Patterns::System => asked(MORE_CONTRAST),
+        Patterns::System => asked(MORE_CONTRAST) || asked(FORCED_COLORS),
     };
     let probe = document().create_element("i").ok().and_then(|probe| probe.dyn_into::<HtmlElement>().ok());
     let (Some(probe), Some(body)) = (probe, document().body()) else {
         return Palette::default();
     };
+    // Else every color that is forced would be read as the one color of text.
+    probe.style().set_property("forced-color-adjust", "none").ok();
     if body.append_child(&probe).is_err() {
         return Palette::default();
     }

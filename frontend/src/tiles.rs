@@ -1,4 +1,4 @@
-//! The map of tiles: where each place lies, and what its color says.
+//! The map: where each place lies, as a tile or as the outline of it, and what its color says.
 //!
 //! A tile's text is told from its ground by the style sheet: the ground is the color thinned by `depth`, so dark ink,
 //! or light ink in the dark, stands on every shade.
@@ -11,11 +11,12 @@ use tallyboard_shared::{
 
 use crate::{
     format,
+    outlines::Outlines,
     places::{self, Lead, PlaceRow},
     say,
     standings::{Standing, Tone},
     table::{Cell, Row, Table},
-    texts::tr,
+    texts::{self, tr},
 };
 
 /// What the colors mean.
@@ -69,6 +70,8 @@ pub struct Tile {
     pub column: u16,
     /// The color; `None` where there is nothing to show.
     pub tone: Option<Tone>,
+    /// Which pattern stands for the one that the color stands for; `None` where the color is of nobody.
+    pub pattern: Option<usize>,
     /// How deep the color is, 0 to 1.
     pub depth: f64,
     /// The figure, in few letters.
@@ -76,6 +79,17 @@ pub struct Tile {
     /// The figure in words.
     pub words: String,
 }
+
+impl Tile {
+    /// The place, in few letters.
+    #[must_use]
+    pub fn short_id(&self) -> String {
+        self.id.as_str().chars().take(4).collect()
+    }
+}
+
+/// How many patterns there are.
+pub const PATTERNS_LEN: usize = 6;
 
 /// The least depth of a color that says something.
 const DEPTH_MIN: f64 = 0.12;
@@ -86,17 +100,27 @@ const DEPTH_MAX: f64 = 0.55;
 /// From this margin on, in points, a leader's color is as deep as it gets.
 const MARGIN_FULL_POINTS: f64 = 25.0;
 
-/// The tiles of the places that have one, in reading order.
+/// The places that have a tile, with its row and column.
+#[must_use]
+pub fn tiled(election: &Election) -> Vec<(LocationId, [u16; 2])> {
+    election.locations.iter().filter_map(|place| Some((place.id.clone(), place.tile?))).collect()
+}
+
+/// The places that have an outline, one behind the other: where they lie is for their outlines to say.
+#[must_use]
+pub fn outlined(outlines: &Outlines) -> Vec<(LocationId, [u16; 2])> {
+    (0..=u16::MAX).zip(&outlines.shapes).map(|(number, shape)| (shape.id.clone(), [0, number])).collect()
+}
+
+/// What the map shows of the places that are on it, in reading order.
 #[must_use]
 pub fn tiles(
-    election: &Election,
+    placed: &[(LocationId, [u16; 2])],
     results: &Results,
     contest: Option<&ContestId>,
     standings: &[Standing],
     paint: &Paint,
 ) -> Vec<Tile> {
-    let placed: Vec<_> =
-        election.locations.iter().filter_map(|place| Some((&place.id, place.tile?))).collect();
     let top = placed.iter().map(|(_, [row, _])| *row).min().unwrap_or(0);
     let left = placed.iter().map(|(_, [_, column])| *column).min().unwrap_or(0);
     let rows = places::rows(&results.locations, contest, standings);
@@ -104,8 +128,9 @@ pub fn tiles(
     let most_share = shares.iter().flatten().copied().fold(0.0, f64::max);
     let by_id: std::collections::HashMap<_, _> =
         rows.iter().zip(&shares).map(|(row, share)| (&row.id, (row, *share))).collect();
+    let patterns = patterns(standings);
     let mut tiles: Vec<_> = placed
-        .into_iter()
+        .iter()
         .filter_map(|(id, [row, column])| {
             let (place, share) = by_id.get(id)?;
             let shown = show(place, *share, most_share, standings, paint);
@@ -114,6 +139,7 @@ pub fn tiles(
                 name: place.name.clone(),
                 row: row - top + 1,
                 column: column - left + 1,
+                pattern: shown.tone.as_ref().and_then(|tone| pattern_of(&patterns, tone)),
                 tone: shown.tone,
                 depth: shown.depth,
                 figure: shown.figure,
@@ -123,6 +149,43 @@ pub fn tiles(
         .collect();
     tiles.sort_by_key(|tile| (tile.row, tile.column));
     tiles
+}
+
+/// The candidates' colors in an order that stays while ranks change.
+fn patterns(standings: &[Standing]) -> Vec<&Tone> {
+    let mut order: Vec<_> = standings.iter().collect();
+    order.sort_by(|one, other| one.id.cmp(&other.id));
+    order.into_iter().map(|standing| &standing.tone).collect()
+}
+
+fn pattern_of(patterns: &[&Tone], tone: &Tone) -> Option<usize> {
+    patterns.iter().position(|known| *known == tone).map(|position| position % PATTERNS_LEN)
+}
+
+/// The candidates who lead somewhere with their colors and patterns, most votes first.
+#[must_use]
+pub fn legend(tiles: &[Tile], standings: &[Standing]) -> Vec<(String, Tone, Option<usize>)> {
+    let patterns = patterns(standings);
+    let leads = |standing: &&Standing| tiles.iter().any(|tile| tile.tone.as_ref() == Some(&standing.tone));
+    let leading = standings.iter().filter(leads);
+    leading
+        .map(|standing| {
+            let tone = standing.tone.clone();
+            let pattern = pattern_of(&patterns, &tone);
+            (standing.short_name.clone(), tone, pattern)
+        })
+        .collect()
+}
+
+/// What the depth of a color says.
+#[must_use]
+pub fn depth_words(paint: &Paint) -> &'static str {
+    match paint {
+        Paint::Leader => tr("depth of color: margin"),
+        Paint::Share(_) => tr("depth of color: share of the votes there"),
+        Paint::Turnout => tr("depth of color: turnout"),
+        Paint::Outstanding => tr("depth of color: votes outstanding"),
+    }
 }
 
 /// The share of the painted candidate in a place.
@@ -234,7 +297,7 @@ pub fn says(tiles: &[Tile], rows: &[PlaceRow]) -> String {
         .map(|(name, places)| say!("{name} in {number}", name = name, number = places))
         .collect();
     let places = format::counted(rows.len() as u64, "place", "places");
-    say!("Ahead of everybody else: {list}, of {places}.", list = list.join(", "), places = places)
+    say!("Ahead of everybody else: {list}, of {places}.", list = texts::list(&list), places = places)
 }
 
 #[cfg(test)]
@@ -255,7 +318,7 @@ mod tests {
         });
         let results = samples::results(1, Some(100), votes);
         let contest = &results.contests[0];
-        tiles(&election, &results, Some(&contest.id), &standings::ranked(contest), paint)
+        tiles(&tiled(&election), &results, Some(&contest.id), &standings::ranked(contest), paint)
     }
 
     #[track_caller]
@@ -285,6 +348,20 @@ mod tests {
         let share = Paint::Share(CandidateId::new("c1"));
         check(&share, &votes, Some(Tone::Palette(1)), DEPTH_MAX, "Candidate 1 25.0 %");
         check(&share, &[None, None], None, 0.0, "Candidate 1 unknown");
+    }
+
+    #[test]
+    fn who_leads_somewhere_is_in_the_legend_with_a_pattern_that_stays() {
+        let standings = |votes: &[Option<u64>]| standings::ranked(&samples::contest(None, votes));
+        for votes in [[Some(30), Some(10)], [Some(10), Some(30)]] {
+            let tiles = painted(&Paint::Leader, &votes);
+            let legend = legend(&tiles, &standings(&votes));
+            let Some(Tone::Palette(position)) = &tiles[0].tone else { panic!("{tiles:?}") };
+            assert_eq!(legend.len(), 1, "the second leads nowhere");
+            assert_eq!((tiles[0].pattern, legend[0].2), (Some(*position), Some(*position)));
+        }
+        let turnout = painted(&Paint::Turnout, &[Some(30), Some(10)]);
+        assert_eq!(turnout[0].pattern, None, "turnout is nobody's");
     }
 
     #[test]

@@ -165,7 +165,7 @@ pub fn lead_line(
         .line_style(LineStyle::new().width(2.2).color(palette.ink.as_str()))
         .data(points(|lead| lead));
     let parts = json!({
-        "grid": grid(left(&scale), 16, MARGIN_TOP, MARGIN_BOTTOM),
+        "grid": grid(left(&scale), 16, MARGIN_LEGEND, MARGIN_BOTTOM),
         "tooltip": Tooltip::new().trigger(Trigger::Axis),
         "xAxis": axis(palette).type_(AxisType::Time),
         "yAxis": axis(palette).type_(AxisType::Value).min(scale.min).max(scale.max).interval(scale.step),
@@ -176,8 +176,18 @@ pub fn lead_line(
     over["xAxis"]["axisLine"]["onZero"] = true.into();
     over["yAxis"] = json!({ "axisLine": { "show": false } });
     over["dataZoom"] = zoom(palette);
-    let silent = json!({ "silent": true, "tooltip": { "show": false } });
-    over["series"] = json!([silent, silent, { "itemStyle": { "color": palette.ink } }]);
+    // Whose side is whose; what is hidden by a click would leave a lead without a leader.
+    over["legend"] = legend(palette);
+    over["legend"]["data"] = json!([pair[0].name, pair[1].name]);
+    over["legend"]["selectedMode"] = false.into();
+    let side = |standing: &Standing| {
+        json!({
+            "silent": true,
+            "tooltip": { "show": false },
+            "itemStyle": { "color": palette.paint(&standing.tone) },
+        })
+    };
+    over["series"] = json!([side(&pair[0]), side(&pair[1]), { "itemStyle": { "color": palette.ink } }]);
     Drawing::new(parts, over, palette)
 }
 

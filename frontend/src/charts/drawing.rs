@@ -33,6 +33,24 @@ impl Drawing {
         Self(option)
     }
 
+    /// Puts more settings over it.
+    #[must_use]
+    pub fn with(mut self, beyond: Value) -> Self {
+        merge(&mut self.0, beyond);
+        self
+    }
+
+    /// The same without the slider under it, for where nothing can be touched.
+    #[must_use]
+    pub fn untouchable(mut self) -> Self {
+        if let Some(option) = self.0.as_object_mut()
+            && option.remove("dataZoom").is_some()
+        {
+            merge(&mut self.0, json!({ "grid": { "bottom": 28 } }));
+        }
+        self
+    }
+
     /// The option as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -174,6 +192,15 @@ pub(super) fn legend(palette: &Palette) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_touched_has_no_slider() {
+        let palette = crate::palette::sample();
+        let parts = json!({ "grid": { "bottom": 62 }, "series": [] });
+        let drawing = Drawing::new(parts, json!({ "dataZoom": zoom(&palette) }), &palette).untouchable();
+        assert!(drawing.option().get("dataZoom").is_none());
+        assert_eq!(drawing.option()["grid"]["bottom"], 28);
+    }
 
     #[test]
     fn what_charming_cannot_say_is_laid_over_it() {

@@ -9,7 +9,7 @@ use charming::{
 use serde_json::json;
 
 use super::drawing::{Drawing, axis, beyond, grid, legend};
-use crate::{format, palette::Palette, parts::Split, standings::Standing};
+use crate::{format, palette::Palette, parts::Split, standings::Standing, texts::catalogue};
 
 /// How many places have a bar; the table has all.
 pub const PLACES_MAX: usize = 10;
@@ -37,10 +37,13 @@ pub fn place_bars(splits: &[Split], standings: &[Standing], palette: &Palette) -
         "yAxis": axis(palette).type_(AxisType::Category).inverse(true).data(names),
         "series": bars.collect::<Vec<_>>(),
     });
+    let mirrored = catalogue().language.direction() == "rtl";
     let mut over = beyond(palette);
+    over["xAxis"] = json!({ "inverse": mirrored });
     over["legend"] = legend(palette);
     over["tooltip"]["axisPointer"] = json!({ "type": "shadow" });
     over["yAxis"] = json!({
+        "position": if mirrored { "right" } else { "left" },
         "axisLine": { "show": false },
         "axisLabel": { "color": palette.ink, "fontSize": 13, "interval": 0 },
     });

@@ -86,6 +86,9 @@ pub fn Tools(
     /// The chart that becomes a picture; without one there is none.
     #[prop(optional, into)]
     chart_id: Option<String>,
+    /// Saves another picture than that of a chart.
+    #[prop(optional, into)]
+    on_picture: Option<Callback<Stamp>>,
 ) -> impl IntoView {
     let Source(stamp) = expect_context();
     let save_csv = move || {
@@ -93,9 +96,13 @@ pub fn Tools(
             download::csv(&table.get_untracked(), id, &stamp);
         }
     };
-    let save_picture = move |chart_id: &str| {
-        if let Some(stamp) = stamp.get_untracked() {
-            download::picture(chart_id, id, title, &stamp);
+    let has_picture = chart_id.is_some() || on_picture.is_some();
+    let save_picture = move || {
+        let Some(stamp) = stamp.get_untracked() else { return };
+        match (&chart_id, on_picture) {
+            (Some(chart_id), _) => download::picture(chart_id, id, title, &stamp),
+            (None, Some(on_picture)) => on_picture.run(stamp),
+            (None, None) => {}
         }
     };
     view! {
@@ -105,9 +112,9 @@ pub fn Tools(
                 on:click=move |_| open.update(|open| *open = !*open)>{tr("Table")}</button>
             <button type="button" class="quiet" data-testid=format!("csv-{id}")
                 aria-label=say!("CSV file: {title}", title = title) on:click=move |_| save_csv()>"CSV"</button>
-            {chart_id.map(|chart_id| view! {
+            {has_picture.then(|| view! {
                 <button type="button" class="quiet" data-testid=format!("png-{id}")
-                    aria-label=say!("PNG picture: {title}", title = title) on:click=move |_| save_picture(&chart_id)>"PNG"</button>
+                    aria-label=say!("PNG picture: {title}", title = title) on:click=move |_| save_picture()>"PNG"</button>
             })}
         </span>
     }

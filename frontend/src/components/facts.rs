@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use crate::quality::Fact;
+use super::explained::Explained;
+use crate::{glossary::Term, quality::Fact};
 
 /// A row of figures; there are always the same.
 #[component]
@@ -19,9 +20,13 @@ pub fn Facts(
                 let text = move |of: fn(&Fact) -> String| {
                     move || fact.with(|fact| fact.as_ref().map(of).unwrap_or_default())
                 };
+                let term = fact.with_untracked(|fact| Term::of_figure(fact.as_ref()?.id));
                 view! {
                     <div>
-                        <dt>{text(|fact| fact.name.to_owned())}</dt>
+                        <dt>
+                            {text(|fact| fact.name.to_owned())}
+                            {term.map(|term| view! { <Explained term at="facts"/> })}
+                        </dt>
                         <dd data-testid=text(|fact| format!("fact-{}", fact.id))>{text(|fact| fact.value.clone())}</dd>
                         <dd class="note">{text(|fact| fact.note.clone())}</dd>
                     </div>

@@ -1,4 +1,4 @@
-//! The totals: votes, electorate, turnout, candidates, places, and what was not counted.
+//! The totals: votes, electorate, turnout, who hasn't voted, places, and what was not counted.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use tallyboard_shared::{
     results::{Results, Totals},
 };
 
-use crate::format;
-use crate::{say, texts::tr};
+use super::explained::Explained;
+use crate::{format, glossary::Term, say, texts::tr};
 
 /// One figure: its name, its value, and what there is to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +26,8 @@ pub fn Figures(
     /// The newest results; `None` before the first publication.
     #[prop(into)]
     results: Signal<Option<Arc<Results>>>,
-    /// How many stand in the contest that is shown.
-    #[prop(into)]
-    candidates: Signal<usize>,
 ) -> impl IntoView {
-    let figures = Memo::new(move |_| results.with(|results| figures(results.as_deref(), candidates.get())));
+    let figures = Memo::new(move |_| results.with(|results| figures(results.as_deref())));
     view! {
         <dl class="figures">
             {(0..FIGURES_LEN).map(|position| {
@@ -38,7 +35,10 @@ pub fn Figures(
                 let Figure { id, name, .. } = figure.get_untracked();
                 view! {
                     <div>
-                        <dt>{name}</dt>
+                        <dt>
+                            {name}
+                            {Term::of_figure(id).map(|term| view! { <Explained term at="totals"/> })}
+                        </dt>
                         <dd data-testid=id>{move || figure.with(|figure| figure.value.clone())}</dd>
                         <dd class="note">{move || figure.with(|figure| figure.note.clone())}</dd>
                     </div>
@@ -50,7 +50,7 @@ pub fn Figures(
 
 const FIGURES_LEN: usize = 6;
 
-fn figures(results: Option<&Results>, candidates: usize) -> [Figure; FIGURES_LEN] {
+fn figures(results: Option<&Results>) -> [Figure; FIGURES_LEN] {
     let figure = |id, name, value, note: String| Figure {
         id,
         name,
@@ -67,6 +67,13 @@ fn figures(results: Option<&Results>, candidates: usize) -> [Figure; FIGURES_LEN
     let votes = format::count_or_dash(totals.map(|totals| totals.votes));
     let registered_note = electorate(registered.is_some(), tr("in all places"));
     let turnout_note = electorate(turnout.is_some(), tr("of registered voters"));
+    // Ballots: in several contests a voter casts several votes.
+    let ballots: u64 = places.iter().map(|place| place.votes).sum();
+    let outstanding = registered.map(|registered| registered.saturating_sub(ballots));
+    let outstanding_note = turnout.map_or_else(
+        || tr("electorate unknown").to_owned(),
+        |turnout| say!("{share} of all", share = format::percent(Some((1.0 - turnout).max(0.0)))),
+    );
     let places_note = say!("of {number}", number = format::count(places.len() as u64));
     let rejected = format::count_or_dash(totals.map(Totals::rejected_sum));
     [
@@ -78,12 +85,7 @@ fn figures(results: Option<&Results>, candidates: usize) -> [Figure; FIGURES_LEN
             registered_note,
         ),
         figure("total-turnout", tr("Turnout"), format::percent(turnout), turnout_note),
-        figure(
-            "total-candidates",
-            tr("Candidates"),
-            count_known(candidates),
-            tr("in this contest").to_owned(),
-        ),
+        figure("total-outstanding", tr("Not voted"), format::count_or_dash(outstanding), outstanding_note),
         figure("total-places", tr("Places with votes"), count_known(counting), places_note),
         figure("total-rejected", tr("Not counted"), rejected, totals.map(rejected_note).unwrap_or_default()),
     ]
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn unknown_figures_are_never_zero() {
-        let figures = figures(None, 0);
+        let figures = figures(None);
         assert!(figures.iter().all(|figure| figure.value == format::UNKNOWN), "{figures:?}");
     }
 
@@ -150,9 +152,9 @@ mod tests {
         let mut results = samples::results(1, Some(100), &[Some(50), Some(10)]);
         results.totals.late = 4;
         results.totals.rejected = [(Reason::Malformed, 2), (Reason::DuplicateVoter, 30)].into();
-        let figures = figures(Some(&results), 2);
+        let figures = figures(Some(&results));
         let texts: Vec<_> = figures.iter().map(|figure| figure.value.replace('\u{202f}', " ")).collect();
-        assert_eq!(texts, ["60", "100", "60.0 %", "2", "1", "32"]);
+        assert_eq!(texts, ["60", "100", "60.0 %", "40", "1", "32"]);
         assert_eq!((figures[0].note.as_str(), figures[5].note.as_str()), ("4 late", "30 duplicates"));
     }
 }

@@ -91,8 +91,8 @@ fn FreshnessChip() -> impl IntoView {
         let shown = context.on_page()?;
         let age_ms = now_ms + context.feed.live.with_value(|live| live.clock_offset_ms)
             - shown.as_of.as_millisecond() as f64;
-        let (version, age) = (format::count(shown.version), format::age(age_ms));
-        Some(say!("version {version} · {age}", version = version, age = age))
+        let version = say!("version {version}", version = format::count(shown.version));
+        Some((version, format::age(age_ms)))
     });
     let link = context.feed.link;
     let label = Memo::new(move |_| {
@@ -106,7 +106,8 @@ fn FreshnessChip() -> impl IntoView {
             <i class="dot" aria-hidden="true"></i>
             <span data-testid="connection-label">{move || label.get()}</span>
             <span class="detail" data-testid="connection-version">
-                {move || detail.get().map(|detail| format!("\u{a0}· {detail}"))}
+                <span class="version">{move || detail.get().map(|(version, _)| format!("\u{a0}· {version}"))}</span>
+                {move || detail.get().map(|(_, age)| format!("\u{a0}· {age}"))}
             </span>
         </span>
     }

@@ -1,10 +1,10 @@
-//! The leading candidate: face, party, votes, margin, and whether it is decided.
+//! The leading candidate: face, party, votes, margin, whether it is decided, and who is next.
 
 use leptos::prelude::*;
 use tallyboard_shared::results::Leader;
 
-use super::face::Face;
-use crate::{format, say, standings::Standing, texts::tr};
+use super::{explained::Explained, face::Face};
+use crate::{format, glossary::Term, say, standings::Standing, texts::tr};
 
 /// The leading candidate.
 #[component]
@@ -21,11 +21,25 @@ pub fn LeadingCandidate(
         standings
             .with(|standings| standings.iter().find(|standing| standing.id == leader.candidate_id).cloned())
     });
+    // Of several that are level, the first in the order of the ballot is shown above.
+    let next = Memo::new(move |_| {
+        let first = first.get()?;
+        standings.with(|standings| standings.iter().find(|standing| standing.id != first.id).cloned())
+    });
     let text = move |of: fn(&Standing) -> String| move || first.with(|first| first.as_ref().map(of));
+    let next_text = move |of: fn(&Standing) -> String| move || next.with(|next| next.as_ref().map(of));
     let margin = move || leader.with(|leader| leader.as_ref().map(|leader| leader.margin));
     let ahead = move || match margin() {
         Some(0) => tr("level with the next").to_owned(),
-        Some(margin) => say!("{votes} ahead of the next", votes = format::counted(margin, "vote", "votes")),
+        Some(margin) => {
+            let ahead = say!("{votes} ahead of the next", votes = format::counted(margin, "vote", "votes"));
+            let shares =
+                first.with(|first| first.as_ref()?.share).zip(next.with(|next| next.as_ref()?.share));
+            let points = shares.map(|(first, next)| (first - next) * 100.0);
+            points.map_or(ahead.clone(), |points| {
+                say!("{ahead} ({points} points)", ahead = ahead, points = format::decimal(points))
+            })
+        }
         None => format::UNKNOWN.to_owned(),
     };
     let decided = Memo::new(move |_| leader.with(|leader| leader.as_ref().and_then(|leader| leader.decided)));
@@ -42,7 +56,7 @@ pub fn LeadingCandidate(
                     <dd data-testid="leader-votes">{text(|first| format::count_or_dash(first.votes))}</dd>
                 </div>
                 <div>
-                    <dt>{tr("Share")}</dt>
+                    <dt>{tr("Share")}<Explained term=Term::Share at="leader"/></dt>
                     <dd>{text(|first| format::percent(first.share))}</dd>
                 </div>
             </dl>
@@ -53,7 +67,24 @@ pub fn LeadingCandidate(
                     Some(false) => tr("Not decided: the votes still possible can change who is first."),
                     None => tr("Whether it is decided can't be said: the electorate is unknown."),
                 }}
+                <Explained term=Term::Decided at="leader"/>
             </p>
+            <Show when=move || next.with(Option::is_some)>
+                <div class="next" data-testid="leader-next">
+                    <span class="label">{tr("In second place")}</span>
+                    <span class="person">
+                        <Face standing=next/>
+                        <span class="who">
+                            <strong>{next_text(|next| next.name.clone())}</strong>
+                            <span>{next_text(|next| next.party.clone().unwrap_or_default())}</span>
+                        </span>
+                    </span>
+                    <span class="num">
+                        <strong>{next_text(|next| format::percent(next.share))}</strong>
+                        <span>{next_text(|next| format::count_or_dash(next.votes))}</span>
+                    </span>
+                </div>
+            </Show>
         </div>
     }
 }

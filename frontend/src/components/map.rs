@@ -1,20 +1,25 @@
-//! The map of tiles: every tile is a link to its place, so it can be read and followed without a mouse.
+//! The map, of outlines where the definition has them, else of tiles: every place is a link, so it can be read and
+//! followed without a mouse.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use leptos::prelude::*;
-use tallyboard_shared::ids::CandidateId;
+use tallyboard_shared::ids::{CandidateId, LocationId};
 
 use super::{chart_panel::Tools, figure_table::FigureTable, panel::Panel, selector::Selector};
 use crate::{
+    app::Context,
+    download, map_art,
     navigation::Navigation,
+    outlines::{self, Outlines},
     pages::shown::Shown,
     say,
+    table::Stamp,
     texts::tr,
-    tiles::{self, Paint, Tile, tiles},
+    tiles::{self, PATTERNS_LEN, Paint, Tile, tiles},
 };
 
-/// The map; absent where the definition gives no place a tile.
+/// The map; absent where the definition has none and gives no place a tile.
 #[component]
 pub fn MapPanel(
     /// What is shown.
@@ -22,15 +27,34 @@ pub fn MapPanel(
 ) -> impl IntoView {
     let navigation = Navigation::of_view();
     let paint = Memo::new(move |_| navigation.address.with(|address| address.paint.clone()));
+    let context = Context::of_view();
+    let outlines = context.outlines;
+    let placed = Memo::new(move |_| {
+        outlines.with(|outlines| match outlines {
+            Some(outlines) => tiles::outlined(outlines),
+            None => shown.election.with(|election| election.as_deref().map(tiles::tiled).unwrap_or_default()),
+        })
+    });
     let drawn = Memo::new(move |_| {
-        shown.election.with(|election| {
-            shown.results.with(|results| match (election, results) {
-                (Some(election), Some(results)) => shown.standings.with(|standings| {
-                    tiles(election, results, shown.contest_id.get().as_ref(), standings, &paint.get())
-                }),
-                _ => Vec::new(),
+        shown.results.with(|results| {
+            let Some(results) = results else { return Vec::new() };
+            placed.with(|placed| {
+                shown.standings.with(|standings| {
+                    tiles(placed, results, shown.contest_id.get().as_ref(), standings, &paint.get())
+                })
             })
         })
+    });
+    let measure = Memo::new(move |_| paint.with(tiles::depth_words).to_owned());
+    let patterned = Memo::new(move |_| context.theme.palette.with(|palette| palette.patterns));
+    let save = Callback::new(move |stamp: Stamp| {
+        context.theme.palette.with_untracked(|palette| {
+            let art = drawn.with_untracked(|drawn| match outlines.get_untracked() {
+                Some(outlines) => map_art::of_outlines(&outlines, drawn, palette),
+                None => map_art::of_tiles(drawn, palette),
+            });
+            download::map(&art, palette, "map", tr("Map"), &stamp);
+        });
     });
     let table =
         Memo::new(move |_| drawn.with(|drawn| tiles::table(drawn, |place| navigation.to_place(place))));
@@ -38,11 +62,19 @@ pub fn MapPanel(
     let open = RwSignal::new(false);
     view! {
         <Show when=move || drawn.with(|drawn| !drawn.is_empty())>
-            <Panel id="map" title=tr("Map") measure=tr("a tile for each place") tools=move || view! {
-                <Tools id="map" title=tr("Map") open table/>
+            <Panel id="map" title=tr("Map") measure tools=move || view! {
+                <Tools id="map" title=tr("Map") open table on_picture=save/>
             }>
                 <div class="choices"><PaintPicker shown paint/></div>
-                <Tiles drawn/>
+                <div class="map" class:patterned=move || patterned.get()>
+                    {move || match outlines.get() {
+                        Some(outlines) => view! { <Shapes outlines drawn/> }.into_any(),
+                        None => view! { <Tiles drawn/> }.into_any(),
+                    }}
+                    <Show when=move || paint.with(|paint| *paint == Paint::Leader)>
+                        <Legend shown drawn/>
+                    </Show>
+                </div>
                 <p class="says" data-testid="says-map">{move || says.get()}</p>
                 <Show when=move || open.get()><FigureTable id="map" table caption=tr("Map")/></Show>
             </Panel>
@@ -74,6 +106,90 @@ fn PaintPicker(shown: Shown, paint: Memo<Paint>) -> impl IntoView {
     view! { <Selector id="map-paint" label=tr("Color") options chosen on_choice=choose/> }
 }
 
+/// Whose color is whose.
+#[component]
+fn Legend(shown: Shown, drawn: Memo<Vec<Tile>>) -> impl IntoView {
+    let leading = Memo::new(move |_| {
+        drawn.with(|drawn| shown.standings.with(|standings| tiles::legend(drawn, standings)))
+    });
+    let items = move || {
+        leading.get().into_iter().map(|(name, tone, pattern)| view! {
+            <li>
+                <i class="swatch" data-pattern=pattern.map(|pattern| pattern.to_string()) style=("--tone", tone.css())></i>
+                {name}
+            </li>
+        }).collect_view()
+    };
+    view! { <ul class="legend" data-testid="map-legend">{items}</ul> }
+}
+
+/// Lines for eyes that don't tell the colors apart, in an order that no two neighbors of the list resemble each other.
+const HATCHES: [&str; PATTERNS_LEN] = [
+    "M-2 2L2-2M0 10L10 0M8 12L12 8",
+    "M5 0V10",
+    "M0 5H10",
+    "M-2 8L2 12M0 0L10 10M8-2L12 2",
+    "M5 0V10M0 5H10",
+    "M2 2H4M7 7H9",
+];
+
+#[component]
+fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
+    let by_id = by_id(drawn);
+    let hatches = HATCHES.into_iter().enumerate().map(|(number, lines)| {
+        view! {
+            <pattern id=format!("hatch-{number}") width="10" height="10" patternUnits="userSpaceOnUse">
+                <path d=lines class="hatch"/>
+            </pattern>
+        }
+    });
+    let shapes = outlines.shapes.iter().map(|shape| {
+        let id = shape.id.clone();
+        let tile = Memo::new(move |_| by_id.with(|by_id| by_id.get(&id).cloned()));
+        view! { <ShapeLink tile path=shape.path.clone() label=shape.label/> }
+    });
+    let frame = format!("-2 -2 {:.0} {:.0}", outlines::WIDTH + 4.0, outlines.height + 4.0);
+    view! {
+        <svg class="outlines" viewBox=frame data-testid="map-outlines" role="group" aria-label=tr("Map")>
+            <defs>{hatches.collect_view()}</defs>
+            {shapes.collect_view()}
+        </svg>
+    }
+}
+
+#[component]
+fn ShapeLink(tile: Memo<Option<Tile>>, path: String, label: Option<[f64; 2]>) -> impl IntoView {
+    let navigation = Navigation::of_view();
+    let text =
+        move |of: fn(&Tile) -> String| move || tile.with(|tile| tile.as_ref().map(of).unwrap_or_default());
+    let href = move || tile.with(|tile| tile.as_ref().map(|tile| navigation.to_place(&tile.id)));
+    let tone = move || tile.with(|tile| tile.as_ref()?.tone.as_ref().map(crate::standings::Tone::css));
+    let depth = move || tile.with(|tile| tile.as_ref().map(|tile| format!("{:.0}%", tile.depth * 100.0)));
+    let hatch = move || {
+        let pattern = tile.with(|tile| tile.as_ref().and_then(|tile| tile.pattern));
+        pattern.map_or_else(|| "none".to_owned(), |pattern| format!("url(#hatch-{pattern})"))
+    };
+    let hatched = path.clone();
+    view! {
+        <g>
+            <a href=href style=("--tone", tone) style=("--depth", depth)
+                aria-label=text(|tile| format!("{}: {}", tile.name, tile.words))>
+                <title>{text(|tile| format!("{}: {}", tile.name, tile.words))}</title>
+                <path class="ground" d=path/>
+                <path class="hatched" d=hatched fill=hatch/>
+                {label.map(|[x, y]| view! {
+                    <text x=format!("{x:.1}") y=format!("{:.1}", y - 2.0)>{text(Tile::short_id)}</text>
+                    <text class="figure" x=format!("{x:.1}") y=format!("{:.1}", y + 15.0)>{text(|tile| tile.figure.clone())}</text>
+                })}
+            </a>
+        </g>
+    }
+}
+
+fn by_id(drawn: Memo<Vec<Tile>>) -> Memo<HashMap<LocationId, Tile>> {
+    Memo::new(move |_| drawn.with(|drawn| drawn.iter().map(|tile| (tile.id.clone(), tile.clone())).collect()))
+}
+
 #[component]
 fn Tiles(drawn: Memo<Vec<Tile>>) -> impl IntoView {
     let order = Memo::new(move |_| {
@@ -81,10 +197,7 @@ fn Tiles(drawn: Memo<Vec<Tile>>) -> impl IntoView {
             drawn.iter().map(|tile| (tile.id.clone(), tile.row, tile.column)).collect::<Vec<_>>()
         })
     });
-    let by_id = Memo::new(move |_| {
-        drawn
-            .with(|drawn| drawn.iter().map(|tile| (tile.id.clone(), tile.clone())).collect::<HashMap<_, _>>())
-    });
+    let by_id = by_id(drawn);
     view! {
         <ul class="tiles" data-testid="map-tiles">
             <For each=move || order.get() key=Clone::clone children=move |(id, row, column)| {
@@ -103,12 +216,15 @@ fn TileLink(tile: Memo<Option<Tile>>, row: u16, column: u16) -> impl IntoView {
     let href = move || tile.with(|tile| tile.as_ref().map(|tile| navigation.to_place(&tile.id)));
     let tone = move || tile.with(|tile| tile.as_ref()?.tone.as_ref().map(crate::standings::Tone::css));
     let depth = move || tile.with(|tile| tile.as_ref().map(|tile| format!("{:.0}%", tile.depth * 100.0)));
+    let pattern = move || {
+        tile.with(|tile| tile.as_ref().and_then(|tile| tile.pattern).map(|pattern| pattern.to_string()))
+    };
     view! {
         <li style=("grid-row", row.to_string()) style=("grid-column", column.to_string())>
-            <a class="tile" href=href style=("--tone", tone) style=("--depth", depth)
+            <a class="tile" href=href data-pattern=pattern style=("--tone", tone) style=("--depth", depth)
                 title=text(|tile| format!("{}: {}", tile.name, tile.words))
                 aria-label=text(|tile| format!("{}: {}", tile.name, tile.words))>
-                <b>{text(|tile| tile.id.as_str().chars().take(4).collect())}</b>
+                <b>{text(Tile::short_id)}</b>
                 <span>{text(|tile| tile.figure.clone())}</span>
             </a>
         </li>

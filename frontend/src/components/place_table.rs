@@ -50,7 +50,7 @@ pub fn PlaceTable(
         />
         <div class="scroll">
             <table class="places" class:unregistered=move || unregistered.get() data-testid="place-table">
-                <caption class="unseen">{tr({tr("Places with their first candidate, ballots and turnout, sortable by every column")})}</caption>
+                <caption class="unseen">{tr("Places with their first candidate, ballots and turnout, sortable by every column")}</caption>
                 <thead>
                     <tr>
                         <SortHeader arrangement column=Column::Name name=tr("Place") numeric=false/>

@@ -7,6 +7,22 @@ use crate::{app::Context, navigation::Navigation, news};
 /// How long spoken news stand before the next are spoken.
 const SPOKEN_INTERVAL_MS: f64 = 15_000.0;
 
+/// What was said last, and when.
+#[derive(Debug, Default)]
+struct Speaker(Option<(String, f64)>);
+
+impl Speaker {
+    /// Whether these news are said now; so they are taken for said.
+    fn says(&mut self, news: &str, now_ms: f64) -> bool {
+        let is_known =
+            self.0.as_ref().is_some_and(|(said, at_ms)| said == news || now_ms - at_ms < SPOKEN_INTERVAL_MS);
+        if !is_known {
+            self.0 = Some((news.to_owned(), now_ms));
+        }
+        !is_known
+    }
+}
+
 /// What is read out.
 #[component]
 pub fn Spoken() -> impl IntoView {
@@ -25,16 +41,30 @@ pub fn Spoken() -> impl IntoView {
         })
     });
     let spoken = RwSignal::new(String::new());
-    let spoken_at_ms = StoredValue::new(f64::NEG_INFINITY);
+    let speaker = StoredValue::new(Speaker::default());
     Effect::new(move |_| {
         let now_ms = feed.now_ms.get();
         let Some(news) = headline.get() else { return };
-        if now_ms - spoken_at_ms.get_value() >= SPOKEN_INTERVAL_MS
-            && spoken.with_untracked(|old| *old != news)
-        {
-            spoken_at_ms.set_value(now_ms);
+        let says = speaker.try_update_value(|speaker| speaker.says(&news, now_ms)).unwrap_or(false);
+        if says {
             spoken.set(news);
         }
     });
     view! { <p class="unseen" role="status" aria-live="polite">{move || spoken.get()}</p> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_are_said_at_most_every_15_seconds_and_only_where_they_changed() {
+        let mut speaker = Speaker::default();
+        let said: Vec<_> =
+            [("a", 0.0), ("b", 14_999.0), ("b", 15_000.0), ("b", 60_000.0), ("c", 60_400.0), ("d", 75_399.0)]
+                .into_iter()
+                .filter(|(news, now_ms)| speaker.says(news, *now_ms))
+                .collect();
+        assert_eq!(said, [("a", 0.0), ("b", 15_000.0), ("c", 60_400.0)]);
+    }
 }

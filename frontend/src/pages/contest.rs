@@ -12,7 +12,7 @@ use crate::{
         drawing::Drawing,
         place_bars::place_bars,
         shares_donut::shares_donut,
-        votes_bar::votes_bar,
+        votes_bar::{standings_bar, votes_bar},
     },
     components::{
         candidate_table::CandidateTable,
@@ -82,7 +82,7 @@ pub fn WallRace(
 ) -> impl IntoView {
     let track = timeline::follow();
     let race = race_of(shown, track);
-    view! { <RacePanel shown track race/> }
+    view! { <RacePanel shown track race untouchable=true/> }
 }
 
 fn race_of(shown: Shown, track: RwSignal<Track>) -> Memo<Option<Race>> {
@@ -112,7 +112,12 @@ fn race_measure(what: &'static str, track: RwSignal<Track>) -> Signal<String> {
 }
 
 #[component]
-fn RacePanel(shown: Shown, track: RwSignal<Track>, race: Memo<Option<Race>>) -> impl IntoView {
+fn RacePanel(
+    shown: Shown,
+    track: RwSignal<Track>,
+    race: Memo<Option<Race>>,
+    #[prop(optional)] untouchable: bool,
+) -> impl IntoView {
     let context = Context::of_view();
     let address = Navigation::of_view().address;
     let form = Memo::new(move |_| address.with(|address| address.race));
@@ -126,10 +131,11 @@ fn RacePanel(shown: Shown, track: RwSignal<Track>, race: Memo<Option<Race>>) -> 
             let Some(race) = race else { return Drawing::default() };
             let curves = shown.folded.with(|folded| curves::of_race(race, folded));
             let times_ms = &race.times_ms[race.beginning()..];
-            context.theme.palette.with(|palette| match form.get() {
+            let drawing = context.theme.palette.with(|palette| match form.get() {
                 RaceForm::Lines => count_lines(times_ms, &curves, palette, offset_minutes),
                 RaceForm::Shares => share_bands(times_ms, &curves, palette, offset_minutes),
-            })
+            });
+            if untouchable { drawing.untouchable() } else { drawing }
         })
     });
     let table = Memo::new(move |_| {
@@ -307,13 +313,13 @@ fn Parties(shown: Shown) -> impl IntoView {
     let drawing = Memo::new(move |_| {
         parties.with(|parties| {
             let shown = &parties[..parties.len().min(crate::standings::CHART_CANDIDATES_MAX)];
-            palette.with(|palette| votes_bar(shown, palette))
+            palette.with(|palette| standings_bar(shown, palette))
         })
     });
     let table = Memo::new(move |_| parties.with(|parties| parts::table(tr("Party"), parties)));
     let says = Memo::new(move |_| parties.with(|parties| parts::says(parties)));
     view! {
-        <ChartPanel id="parties" title=tr("By party") measure=tr("votes counted")
+        <ChartPanel id="parties" title=tr("By party") measure=tr("% of votes counted")
             chart=Chart { drawing, table, says, blank: shown.blank }/>
     }
 }

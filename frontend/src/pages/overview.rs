@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::shown::Shown;
+use super::{quality::Reasons, shown::Shown};
 use crate::{
     address::Screen,
     app::Context,
@@ -10,7 +10,7 @@ use crate::{
         drawing::Drawing,
         shares_donut::shares_donut,
         shares_line::{self, moments, shares_line},
-        votes_bar::votes_bar,
+        votes_bar::standings_bar,
     },
     components::{
         candidate_table::CandidateTable,
@@ -40,15 +40,15 @@ pub fn Overview(
     let context = Context::of_view();
     let headline = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
     let lede = Memo::new(move |_| shown.lede(context.offset_minutes.get()));
-    let candidates = Memo::new(move |_| shown.standings.with(Vec::len));
     view! {
         <ContestPicker shown/>
         <Headline headline lede/>
-        <Figures results=shown.results candidates/>
+        <Figures results=shown.results/>
         <Standings shown/>
         <Moved shown/>
         <MapPanel shown/>
         <Tables shown/>
+        <Reasons shown/>
     }
 }
 
@@ -80,7 +80,7 @@ pub fn VotesPanel(
     /// What is shown.
     shown: Shown,
 ) -> impl IntoView {
-    view! { <PartsPanel shown id="votes" title=tr("Votes by candidate") measure=tr("votes counted") draw=votes_bar/> }
+    view! { <PartsPanel shown id="votes" title=tr("Votes by candidate") measure=tr("% of votes counted") draw=standings_bar/> }
 }
 
 #[component]

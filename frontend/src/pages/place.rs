@@ -1,16 +1,23 @@
-//! One place: its candidates, its turnout beside that of the whole, and the way up and down the tree of places.
+//! One place: its candidates, its turnout beside that of the whole, the night there, and the way up and down the tree of places.
 //! Without a place, all places.
 
-use leptos::prelude::*;
+use gloo_net::http::Request;
+use gloo_timers::future::TimeoutFuture;
+use leptos::{prelude::*, task::spawn_local};
 use tallyboard_shared::{
-    ids::LocationId,
+    ids::{ContestId, LocationId},
     results::{LocationResult, Results},
+    versions::PlaceHistory,
 };
 
 use super::{overview::Places, shown::Shown};
 use crate::{
     app::Context,
-    charts::votes_bar::{shares_bar, votes_bar},
+    charts::{
+        curves::count_lines,
+        drawing::Drawing,
+        votes_bar::{shares_bar, standings_bar},
+    },
     components::{
         candidate_table::CandidateTable,
         chart_panel::{Chart, ChartPanel},
@@ -24,9 +31,10 @@ use crate::{
     },
     navigation::Navigation,
     parts::{self, Part},
-    places,
+    place_history, places,
     spot::{self, Spot},
     standings,
+    table::Table,
     texts::tr,
 };
 
@@ -144,7 +152,8 @@ fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
             })
         })
     });
-    let drawing = Memo::new(move |_| folded.with(|parts| palette.with(|palette| votes_bar(parts, palette))));
+    let drawing =
+        Memo::new(move |_| folded.with(|parts| palette.with(|palette| standings_bar(parts, palette))));
     let table =
         Memo::new(move |_| there.with(|there| parts::table(tr("Candidate"), &parts::of_standings(there))));
     let below = Memo::new(move |_| {
@@ -154,9 +163,10 @@ fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
         <Above spot/>
         <Headline headline=name lede/>
         <Facts facts/>
-        <ChartPanel id="there" title=tr("Votes there") measure=tr("votes counted in this place")
+        <ChartPanel id="there" title=tr("Votes there") measure=tr("% of the votes counted in this place")
             chart=Chart { drawing, table, says, blank }/>
         <Turnout shown spot/>
+        <Through shown spot there/>
         <Panel id="candidates" title=tr("Candidates") measure=tr("in this place")>
             <CandidateTable standings=there/>
         </Panel>
@@ -164,6 +174,86 @@ fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
             <Parts shown parts=below/>
         </Show>
     }
+}
+
+/// How often the history of a place is read again.
+const HISTORY_INTERVAL_MS: u32 = 15_000;
+
+/// The place through the night.
+#[component]
+fn Through(shown: Shown, spot: Memo<Option<Spot>>, there: Memo<Vec<standings::Standing>>) -> impl IntoView {
+    let context = Context::of_view();
+    let id = Memo::new(move |_| spot.with(|spot| spot.as_ref().map(|spot| spot.place.id.clone())));
+    let history = RwSignal::new(None::<PlaceHistory>);
+    let keep_reading = move || {
+        spawn_local(async move {
+            // Another place, or another screen, ends it.
+            while let Some(Some(id)) = id.try_get_untracked() {
+                if !context.feed.is_held()
+                    && let Some(read) = read_history(&id).await
+                {
+                    history.try_update(|history| *history = Some(read));
+                }
+                TimeoutFuture::new(HISTORY_INTERVAL_MS).await;
+            }
+        });
+    };
+    keep_reading();
+    let folded =
+        Memo::new(move |_| there.with(|there| standings::folded(there, standings::CHART_CANDIDATES_MAX)));
+    let with = move |of: &mut dyn FnMut(&PlaceHistory, &ContestId, &[standings::Standing])| {
+        let Some(contest) = shown.contest_id.get() else { return };
+        history.with(|history| {
+            if let Some(history) = history {
+                folded.with(|folded| of(history, &contest, folded));
+            }
+        });
+    };
+    let curves = Memo::new(move |_| {
+        let contest = shown.contest_id.get()?;
+        history
+            .with(|history| folded.with(|folded| place_history::curves(history.as_ref()?, &contest, folded)))
+    });
+    let drawing = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        curves.with(|curves| match curves {
+            Some((times_ms, curves)) => {
+                context.theme.palette.with(|palette| count_lines(times_ms, curves, palette, offset_minutes))
+            }
+            None => Drawing::default(),
+        })
+    });
+    let table = Memo::new(move |_| {
+        let mut table = Table::default();
+        with(&mut |history, contest, folded| table = place_history::table(history, contest, folded));
+        table
+    });
+    let says = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        let mut says = String::new();
+        with(&mut |history, contest, folded| {
+            says = place_history::says(history, contest, folded, offset_minutes);
+        });
+        says
+    });
+    let blank = Memo::new(move |_| match (history.with(Option::is_some), curves.with(Option::is_some)) {
+        (_, true) => None,
+        (true, false) => Some(tr("There are no two versions with figures of this place yet.")),
+        (false, false) => Some(tr("The versions are on their way.")),
+    });
+    view! {
+        <ChartPanel id="through" title=tr("Through the night") measure=tr("votes counted here, by time of publication")
+            chart=Chart { drawing, table, says, blank }/>
+    }
+}
+
+async fn read_history(id: &LocationId) -> Option<PlaceHistory> {
+    let id: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
+    // In a path a plus is a plus.
+    let path = format!("api/v1/locations/{}/history", id.replace('+', "%20"));
+    let answer = Request::get(&path).send().await.ok()?;
+    answer.ok().then_some(())?;
+    serde_json::from_str(&answer.text().await.ok()?).ok()
 }
 
 /// The way up.

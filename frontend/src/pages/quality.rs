@@ -51,8 +51,12 @@ pub fn QualityPage(
     }
 }
 
+/// What was not counted, by reason.
 #[component]
-fn Reasons(shown: Shown) -> impl IntoView {
+pub fn Reasons(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
     let palette = Context::of_view().theme.palette;
     let reasons = Memo::new(move |_| {
         shown

@@ -154,7 +154,6 @@ pub fn ReplayPage() -> impl IntoView {
             })
             .unwrap_or_default()
     });
-    let candidates = Memo::new(move |_| shown.standings.with(Vec::len));
     view! {
         <Controls player/>
         <Show when=move || results.with(Option::is_some) fallback=move || view! {
@@ -162,7 +161,7 @@ pub fn ReplayPage() -> impl IntoView {
         }>
             <ContestPicker shown/>
             <Headline headline lede/>
-            <Figures results=shown.results candidates/>
+            <Figures results=shown.results/>
             <Standings shown/>
             <MapPanel shown/>
             <Places rows=shown.places/>
@@ -187,6 +186,13 @@ fn Controls(player: Player) -> impl IntoView {
                 Some(format::replayed(wanted.get()?, point.as_of, offset_minutes))
             })
             .unwrap_or_default()
+    });
+    let ends = Memo::new(move |_| {
+        let offset_minutes = offset_minutes.get();
+        replay.with(|replay| {
+            let (first, last) = replay.points().first().zip(replay.points().last())?;
+            Some([first, last].map(|point| format::clock(point.as_of, offset_minutes)))
+        })
     });
     let scrub = move |text: String| {
         playing.set(false);
@@ -221,13 +227,18 @@ fn Controls(player: Player) -> impl IntoView {
                 </button>
                 <Selector id="replay-speed" label=tr("Speed") options=speeds chosen
                     on_choice=move |code: String| speed.set(Speed::parse(&code))/>
-                <a class="button" data-testid="replay-live" href=move || live.get()>{tr("Back to live")}</a>
+                <a class="button first" data-testid="replay-live" href=move || live.get()>{tr("Back to live")}</a>
             </div>
             <input type="range" class="scrubber" min="0" step="1" data-testid="replay-scrubber"
                 aria-label=tr("Version") aria-valuetext=move || words.get()
                 max=move || last.get().to_string()
                 prop:value=move || position.get().to_string()
                 on:input=move |event| scrub(event_target_value(&event))/>
+            <p class="ends">
+                <span>{move || ends.get().map(|ends| ends[0].clone())}</span>
+                <strong data-testid="replay-now">{move || words.get()}</strong>
+                <span>{move || ends.get().map(|ends| ends[1].clone())}</span>
+            </p>
             {move || replay.with(|replay| replay.trouble).map(|trouble| view! {
                 <p class="trouble" role="status" data-testid="replay-trouble">{trouble}</p>
             })}

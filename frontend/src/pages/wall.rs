@@ -23,11 +23,12 @@ pub fn Wall(
     let address = Navigation::of_view().address;
     let asked = Memo::new(move |_| address.with(|address| address.contest.clone()));
     let has_map = Memo::new(move |_| {
-        shown.election.with(|election| {
-            election
-                .as_ref()
-                .is_some_and(|election| election.locations.iter().any(|place| place.tile.is_some()))
-        })
+        context.outlines.with(Option::is_some)
+            || shown.election.with(|election| {
+                election
+                    .as_ref()
+                    .is_some_and(|election| election.locations.iter().any(|place| place.tile.is_some()))
+            })
     });
     let all = Memo::new(move |_| {
         shown.results.with(|results| {
