@@ -104,8 +104,8 @@ impl Outputs {
     }
 
     fn topic(&mut self, journal: &KafkaJournal, topic: &str) {
-        for partition in journal.bounds(topic).unwrap().into_keys() {
-            read_to_end(journal, topic, partition, 0, |record| {
+        for (partition, bounds) in journal.bounds(topic).unwrap() {
+            read_to_end(journal, topic, partition, bounds, |record| {
                 self.add(topic, record.key);
                 self.add(topic, record.value);
                 // Tallies are compressed.
@@ -209,8 +209,8 @@ fn no_output_of_a_full_run_says_who_has_voted() {
     // That the look finds what is there: votes and rejected ones are kept as they were sent.
     for topic in [&topics.votes, &topics.rejected] {
         let mut found = 0;
-        for partition in journal.bounds(topic).unwrap().into_keys() {
-            read_to_end(&journal, topic, partition, 0, |record| {
+        for (partition, bounds) in journal.bounds(topic).unwrap() {
+            read_to_end(&journal, topic, partition, bounds, |record| {
                 found += usize::from(String::from_utf8_lossy(record.value).contains(MARK));
             })
             .unwrap();
