@@ -1,6 +1,8 @@
-// The documents of the API are documents of their kind: by the schemas that OpenAPI and AsyncAPI publish for them.
+// The documents of the API are documents of their kind, by the schemas that OpenAPI and AsyncAPI publish for them; and the
+// page that shows one of them can be read by anyone.
 
 import asyncapi from "@asyncapi/specs";
+import { AxeBuilder } from "@axe-core/playwright";
 import { registerSchema, validate as validateDraft07 } from "@hyperjump/json-schema/draft-07";
 import { validate } from "@hyperjump/json-schema/openapi-3-1";
 import { parse } from "yaml";
@@ -44,4 +46,14 @@ test("the AsyncAPI document keeps the rules of AsyncAPI 3.0", async ({ serve }) 
     (document) => (document.operations.receive_votes_topic.action = "nonsense"),
     (document) => (document.components.schemas.Results.type = "nonsense"),
   ]);
+});
+
+test("the page of the API shows routes with their examples, and axe finds nothing", async ({ page, serve }) => {
+  const server = await serve();
+  await page.goto(`${server.url}/api`);
+  const votes = page.locator('section[id="post-/api/v1/votes"]');
+  await votes.locator("summary").first().click();
+  await expect(votes.locator("pre").first()).toContainText('"voter_id"');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target)}`)).toEqual([]);
 });

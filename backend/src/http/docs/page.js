@@ -64,7 +64,7 @@ function table(heads, rows) {
 function example(content) {
   if (content.example === undefined) return null;
   const text = typeof content.example === "string" ? content.example : JSON.stringify(content.example, null, 2);
-  return element("details", {}, element("summary", {}, "Example"), element("pre", {}, text));
+  return element("details", {}, element("summary", {}, "Example"), element("pre", { tabindex: "0" }, text));
 }
 
 function answers(responses) {
@@ -89,9 +89,9 @@ function route(path, method, operation) {
     element("p", { class: "summary" }, operation.summary ?? ""),
     prose(operation.description),
     operation.security ? element("p", {}, "Needs a bearer token.") : null,
-    table(["parameter", "in", "type", ""], parameters),
-    table(["body", "type", ""], bodies),
-    table(["status", "", "body"], answers(operation.responses)));
+    table(["parameter", "in", "type", "meaning"], parameters),
+    table(["body", "type", "meaning"], bodies),
+    table(["status", "meaning", "body"], answers(operation.responses)));
 }
 
 function type(name, schema) {
@@ -101,7 +101,7 @@ function type(name, schema) {
   return element("section", { id: typeId(name) },
     element("h3", {}, name),
     prose(schema.description),
-    fields.length ? table(["field", "type", "", ""], fields) : element("p", {}, words(schema)));
+    fields.length ? table(["field", "type", "there", "meaning"], fields) : element("p", {}, words(schema)));
 }
 
 function show(api) {
