@@ -98,7 +98,8 @@ impl Outputs {
                 continue;
             }
             for query in ["", "?contest=president", "?locations=AL", "?version=1", "?version=new"] {
-                self.add(path, server.get(&format!("{path}{query}")).unwrap().1);
+                let address = format!("{path}{query}").replace("{id}", "AL");
+                self.add(path, server.get(&address).unwrap().1);
             }
         }
     }
