@@ -74,7 +74,8 @@ fn every_documented_route_answers_as_it_is_documented() {
             continue;
         }
         let documented = &item["get"]["responses"];
-        let mut response = agent.get(site.server.url(path)).call().unwrap();
+        let address = path.replace("{id}", "AL");
+        let mut response = agent.get(site.server.url(&address)).call().unwrap();
         let status = response.status().as_u16().to_string();
         let contents =
             documented[&status]["content"].as_object().unwrap_or_else(|| panic!("{path}: {status}"));
@@ -90,7 +91,7 @@ fn every_documented_route_answers_as_it_is_documented() {
             fits(&document.validator(&content["schema"]), &serde_json::from_str(&body).unwrap(), path);
         }
         // The same is said when it is asked for again.
-        let (status, problem) = site.server.get(&format!("{path}/nothing-like-it")).unwrap();
+        let (status, problem) = site.server.get(&format!("{address}/nothing-like-it")).unwrap();
         if path.starts_with("/api") {
             assert_eq!(status, 404, "{path}");
             let schema = json!({ "$ref": "#/components/schemas/Problem" });
