@@ -4,4 +4,4 @@ import { defineConfig } from "@playwright/test";
 
 import base from "./playwright.config.ts";
 
-export default defineConfig({ ...base, testDir: "measure", timeout: 0, use: { ...base.use, trace: "off" } });
+export default defineConfig({ ...base, testDir: "measure", outputDir: "measure-results", timeout: 0, use: { ...base.use, trace: "off" } });
