@@ -92,6 +92,9 @@ export class Dashboard {
 
   /** The data of every series of a chart, as ECharts has it. */
   async chartData(id: string): Promise<string> {
+    // What nobody sees isn't drawn.
+    await this.page.locator(`#${id}`).scrollIntoViewIfNeeded();
+    await expect(this.page.locator(`#${id} canvas`).first()).toBeVisible();
     return this.page.evaluate((id) => {
       const { echarts } = window as unknown as {
         echarts: { getInstanceByDom(node: Element): { getOption(): { series: { data: unknown }[] } } };
@@ -104,6 +107,7 @@ export class Dashboard {
 
   /** What is painted on a chart's canvas. */
   async chartPixels(id: string): Promise<string> {
+    await this.page.locator(`#${id}`).scrollIntoViewIfNeeded();
     return this.page.locator(`#${id} canvas`).first().evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
   }
 

@@ -30,6 +30,8 @@ test("under an embargo no screen shows a candidate's figures", async ({ dashboar
   const file = await definition('embargo = "until_close"', `opens_at = "${hours(-2)}"`, `closes_at = "${hours(2)}"`);
   const server = await serve("--election", file);
   const { page } = dashboard;
+  // Charts are drawn where they are seen.
+  await page.setViewportSize({ width: 1440, height: 3_000 });
   const votes = Array.from({ length: 30 }, (_, number) => ({
     voter_id: `v-${number}`,
     voting_time: hours(-1).slice(0, 19).replace("T", " "),

@@ -1,6 +1,6 @@
 //! The application: what every page shares, and the page that is shown.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gloo_net::http::Request;
 use leptos::{prelude::*, task::spawn_local};
@@ -17,6 +17,7 @@ use crate::{
         spoken::Spoken,
     },
     feed::Feed,
+    freshness::Link,
     intl,
     navigation::Navigation,
     outlines::Outlines,
@@ -42,6 +43,9 @@ pub struct Context {
     /// The offset from UTC of the times that are shown.
     pub offset_minutes: Signal<i32>,
 }
+
+/// How long the first figures are waited for before the page shows itself without them.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Fixes the language, before anything is built: the one that was chosen, else the browser's first that the page has.
 /// English where its texts can't be had.
@@ -120,10 +124,29 @@ async fn read_map() -> Option<Outlines> {
 #[component]
 pub fn App() -> impl IntoView {
     provide_context(Context::start());
-    provide_context(charts::Loading::follow());
+    provide_context(charts::Loading::by_need());
     let path = window().location().pathname().unwrap_or_default();
-    let base = folder(&path).to_owned();
-    view! { <Router base=base><Shell/></Router> }
+    let base = StoredValue::new(folder(&path).to_owned());
+    let begins = begins(Context::of_view().feed);
+    Effect::new(move |_| {
+        if let Some(boot) = document().get_element_by_id("boot").filter(|_| begins.get()) {
+            boot.remove();
+        }
+    });
+    view! { <Show when=move || begins.get()><Router base=base.get_value()><Shell/></Router></Show> }
+}
+
+/// From when on the page stands in place of what it said while the program was on its way: with the first figures, so
+/// that nothing is shown only to be moved about, or once it is clear that they take longer.
+fn begins(feed: Feed) -> Memo<bool> {
+    let is_late = RwSignal::new(false);
+    set_timeout(move || is_late.set(true), PATIENCE);
+    Memo::new(move |begun: Option<&bool>| {
+        begun.is_some_and(|begun| *begun)
+            || is_late.get()
+            || feed.board.with(|board| board.election.is_some())
+            || !matches!(feed.link.get(), Link::Connecting | Link::Open(_))
+    })
 }
 
 #[component]

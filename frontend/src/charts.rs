@@ -1,12 +1,13 @@
 //! Charts on the page: the only place that touches the handles of ECharts.
 //!
-//! A chart is initialized once its node is in the page, changed in place from then on, fitted to its node whenever
+//! A chart is initialized once its node is in sight, changed in place from then on as long as it is, fitted to its node whenever
 //! that changes its size, and disposed of with its component. What it shows is a [`Drawing`], which the builders in
 //! the submodules make of plain data with charming's types. Charming's own renderer stays out: it would bring a second
 //! serializer of every type, and ECharts takes JSON as well.
 
 pub mod curves;
 pub mod drawing;
+mod loading;
 pub mod place_bars;
 mod scale;
 pub mod shares_donut;
@@ -18,6 +19,8 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::ResizeObserver;
 
 use drawing::Drawing;
+pub use loading::Loading;
+use loading::{Library, Sight};
 
 use crate::{
     intl,
@@ -49,49 +52,6 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     fn dispose(this: &Instance);
-}
-
-/// Whether ECharts is there. It is on its way beside the page's own program, whose figures don't wait for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Library {
-    OnItsWay,
-    There,
-    /// It can't be had; the tables have its figures.
-    Missing,
-}
-
-/// Where ECharts stands, for all charts of the page.
-#[derive(Clone, Copy)]
-pub struct Loading(RwSignal<Library>);
-
-impl Loading {
-    /// Follows the loading of ECharts.
-    #[must_use]
-    pub fn follow() -> Self {
-        let loading = Self(RwSignal::new(Library::OnItsWay));
-        let look = move || loading.look();
-        look();
-        let script = document().get_element_by_id("echarts");
-        if let Some(script) = script.filter(|_| loading.0.get_untracked() == Library::OnItsWay) {
-            let on_load = Closure::once_into_js(look);
-            // Where it can't be listened to, the page's own end of loading tells.
-            script.add_event_listener_with_callback("load", on_load.unchecked_ref()).ok();
-        }
-        // The page is loaded once the script is, or has failed.
-        let window_loaded = window_event_listener(leptos::ev::load, move |_| loading.look());
-        on_cleanup(move || window_loaded.remove());
-        loading
-    }
-
-    fn look(self) {
-        let is_there = js_sys::Reflect::has(&js_sys::global(), &"echarts".into()).unwrap_or(false);
-        let is_over = document().ready_state() == "complete";
-        self.0.set(match (is_there, is_over) {
-            (true, _) => Library::There,
-            (false, true) => Library::Missing,
-            (false, false) => Library::OnItsWay,
-        });
-    }
 }
 
 /// A chart that is in the page; dropping it gives everything back.
@@ -214,11 +174,20 @@ pub fn EChart(
     let node = NodeRef::<html::Div>::new();
     let mounted = StoredValue::new_local(None::<Mounted>);
     let missing = RwSignal::new(false);
-    let Loading(library) = expect_context();
+    let loading: Loading = expect_context();
+    let sight = StoredValue::new_local(None::<Sight>);
+    let is_seen = RwSignal::new(false);
     Effect::new(move |_| {
-        let Some(element) = node.get() else { return };
-        match library.get() {
-            Library::OnItsWay => return,
+        if let Some(element) = node.get() {
+            sight.set_value(Sight::new(&element, is_seen));
+        }
+    });
+    // On paper everything is seen.
+    let printed = window_event_listener(leptos::ev::beforeprint, move |_| is_seen.set(true));
+    Effect::new(move |_| {
+        let Some(element) = node.get().filter(|_| is_seen.get()) else { return };
+        match loading.library() {
+            Library::NotAsked | Library::OnItsWay => return,
             Library::There => {}
             Library::Missing => return missing.set(true),
         }
@@ -235,6 +204,8 @@ pub fn EChart(
         });
     });
     on_cleanup(move || {
+        printed.remove();
+        sight.try_update_value(Option::take);
         mounted.try_update_value(Option::take);
     });
     view! {

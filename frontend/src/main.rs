@@ -14,11 +14,7 @@ fn main() {
             .get_element_by_id("app")
             .and_then(|place| place.dyn_into::<web_sys::HtmlElement>().ok());
         match place {
-            Some(place) => {
-                // What the page said while the program was on its way.
-                place.set_inner_html("");
-                mount_to(place, App).forget();
-            }
+            Some(place) => mount_to(place, App).forget(),
             None => mount_to_body(App),
         }
     });

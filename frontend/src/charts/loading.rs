@@ -1,0 +1,91 @@
+//! ECharts by need: fetched for the first chart that comes into sight, and what nobody sees isn't drawn.
+//!
+//! A reader on a phone has the figures long before the first chart is scrolled to, and doesn't wait for the library.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{HtmlScriptElement, IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit};
+
+/// A chart counts as seen while it is so near to what is.
+const NEAR: &str = "200px 0px";
+
+/// Whether ECharts is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Library {
+    NotAsked,
+    OnItsWay,
+    There,
+    /// It can't be had; the tables have its figures.
+    Missing,
+}
+
+/// Where ECharts stands, for all charts of the page.
+#[derive(Clone, Copy)]
+pub struct Loading(RwSignal<Library>);
+
+impl Loading {
+    /// Nothing is fetched yet.
+    #[must_use]
+    pub fn by_need() -> Self {
+        Self(RwSignal::new(Library::NotAsked))
+    }
+
+    /// Where ECharts stands; it is fetched if nobody has asked before.
+    pub(super) fn library(self) -> Library {
+        let library = self.0.get();
+        if library != Library::NotAsked {
+            return library;
+        }
+        let asked = if fetch(self.0).is_some() { Library::OnItsWay } else { Library::Missing };
+        self.0.set(asked);
+        asked
+    }
+}
+
+/// The page names the script without running it.
+fn fetch(state: RwSignal<Library>) -> Option<()> {
+    let named = document().get_element_by_id("echarts")?;
+    let script: HtmlScriptElement = document().create_element("script").ok()?.dyn_into().ok()?;
+    for attribute in ["src", "integrity"] {
+        if let Some(value) = named.get_attribute(attribute) {
+            script.set_attribute(attribute, &value).ok()?;
+        }
+    }
+    let on_load = Closure::once_into_js(move || state.set(Library::There));
+    let on_error = Closure::once_into_js(move || state.set(Library::Missing));
+    script.set_onload(Some(on_load.unchecked_ref()));
+    script.set_onerror(Some(on_error.unchecked_ref()));
+    document().head()?.append_child(&script).ok()?;
+    Some(())
+}
+
+/// Watches whether an element is in sight, or near it.
+pub(super) struct Sight {
+    observer: IntersectionObserver,
+    _on_change: Closure<dyn FnMut(js_sys::Array)>,
+}
+
+impl Sight {
+    /// Tells `is_seen`; a browser that can't watch shows everything.
+    pub(super) fn new(element: &web_sys::Element, is_seen: RwSignal<bool>) -> Option<Self> {
+        let on_change = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
+            let newest = entries.pop().unchecked_into::<IntersectionObserverEntry>();
+            is_seen.set(newest.is_intersecting());
+        });
+        let how = IntersectionObserverInit::new();
+        how.set_root_margin(NEAR);
+        let observer = IntersectionObserver::new_with_options(on_change.as_ref().unchecked_ref(), &how).ok();
+        let Some(observer) = observer else {
+            is_seen.set(true);
+            return None;
+        };
+        observer.observe(element);
+        Some(Self { observer, _on_change: on_change })
+    }
+}
+
+impl Drop for Sight {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}
