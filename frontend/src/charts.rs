@@ -19,8 +19,8 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::ResizeObserver;
 
 use drawing::Drawing;
-pub use loading::Loading;
-use loading::{Library, Sight};
+use loading::Library;
+pub use loading::{Loading, sight_of};
 
 use crate::{
     intl,
@@ -175,15 +175,7 @@ pub fn EChart(
     let mounted = StoredValue::new_local(None::<Mounted>);
     let missing = RwSignal::new(false);
     let loading: Loading = expect_context();
-    let sight = StoredValue::new_local(None::<Sight>);
-    let is_seen = RwSignal::new(false);
-    Effect::new(move |_| {
-        if let Some(element) = node.get() {
-            sight.set_value(Sight::new(&element, is_seen));
-        }
-    });
-    // On paper everything is seen.
-    let printed = window_event_listener(leptos::ev::beforeprint, move |_| is_seen.set(true));
+    let is_seen = sight_of(node);
     Effect::new(move |_| {
         let Some(element) = node.get().filter(|_| is_seen.get()) else { return };
         match loading.library() {
@@ -204,8 +196,6 @@ pub fn EChart(
         });
     });
     on_cleanup(move || {
-        printed.remove();
-        sight.try_update_value(Option::take);
         mounted.try_update_value(Option::take);
     });
     view! {

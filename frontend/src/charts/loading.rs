@@ -2,7 +2,7 @@
 //!
 //! A reader on a phone has the figures long before the first chart is scrolled to, and doesn't wait for the library.
 
-use leptos::prelude::*;
+use leptos::{html::ElementType, prelude::*};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{HtmlScriptElement, IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit};
 
@@ -59,15 +59,36 @@ fn fetch(state: RwSignal<Library>) -> Option<()> {
     Some(())
 }
 
-/// Watches whether an element is in sight, or near it.
-pub(super) struct Sight {
+/// Whether an element is in sight, or near it; on paper everything is.
+#[must_use]
+pub fn sight_of<E>(node: NodeRef<E>) -> RwSignal<bool>
+where
+    E: ElementType + 'static,
+    E::Output: AsRef<web_sys::Element> + JsCast + Clone + 'static,
+{
+    let is_seen = RwSignal::new(false);
+    let sight = StoredValue::new_local(None::<Sight>);
+    Effect::new(move |_| {
+        if let Some(element) = node.get() {
+            sight.set_value(Sight::new(element.as_ref(), is_seen));
+        }
+    });
+    let printed = window_event_listener(leptos::ev::beforeprint, move |_| is_seen.set(true));
+    on_cleanup(move || {
+        printed.remove();
+        sight.try_update_value(Option::take);
+    });
+    is_seen
+}
+
+struct Sight {
     observer: IntersectionObserver,
     _on_change: Closure<dyn FnMut(js_sys::Array)>,
 }
 
 impl Sight {
     /// Tells `is_seen`; a browser that can't watch shows everything.
-    pub(super) fn new(element: &web_sys::Element, is_seen: RwSignal<bool>) -> Option<Self> {
+    fn new(element: &web_sys::Element, is_seen: RwSignal<bool>) -> Option<Self> {
         let on_change = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
             let newest = entries.pop().unchecked_into::<IntersectionObserverEntry>();
             is_seen.set(newest.is_intersecting());
