@@ -118,7 +118,7 @@ test("the night is scrubbed and played again, and there is a way back", async ({
 test("a version that can't be read is said, and nothing wrong is shown", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
   const { page } = dashboard;
-  dashboard.failing.push(/results\?version=/);
+  dashboard.failing.push(/results\?version=/, /\/api\/v1\/versions$/);
   await page.route("**/api/v1/results?version=*", (route) => route.fulfill({ status: 503, body: "{}" }));
   await page.goto(`${server.url}/replay`);
   // A server that has published nothing yet is asked again.
