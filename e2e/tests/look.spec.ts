@@ -1,5 +1,6 @@
 // Light and dark, wide and narrow.
 
+import { thousandPlaces } from "../measure/thousand.ts";
 import { expect, test } from "./fixtures.ts";
 
 test("the theme can be changed and is remembered", async ({ dashboard, serve }) => {
@@ -57,4 +58,19 @@ test("the page can be read without seeing it", async ({ dashboard, serve }) => {
   await expect(page.locator("#chart-votes")).toHaveAttribute("aria-label", /.+/);
   const live = page.locator("[aria-live=polite]");
   await expect(live).toHaveCount(1);
+});
+
+test("tiles without room for words have their color alone, and keep their names", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s", "--election", await thousandPlaces());
+  const { page } = dashboard;
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  const tile = page.getByTestId("map-tiles").getByRole("link", { name: /^Place 7:/ });
+  await tile.scrollIntoViewIfNeeded();
+  await expect(tile.locator("b")).toBeHidden();
+  // As high as it is told to be, however narrow.
+  const { width, height } = (await tile.boundingBox()) ?? { width: 0, height: 0 };
+  expect(width).toBeLessThan(28);
+  expect(height).toBeGreaterThan(30);
+  await page.screenshot({ path: "screenshots/tiles-narrow.png" });
 });
