@@ -124,7 +124,7 @@ test("beside a chart are its figures as a table, as a file and as a picture", as
   const csv = await dashboard.download("csv-votes");
   expect(csv.name).toMatch(/^marenne-2026-votes-v\d+\.csv$/);
   const [head, first] = csv.content.toString("utf8").replace("\ufeff", "").split("\r\n");
-  expect(head).toBe("Candidate,Votes,Share,version,as_of,mode");
+  expect(head).toBe("Candidate,Votes,Share,Version,Published,Kind of election");
   expect(first).toMatch(/^[^,]+,\d+,0\.\d{6},\d+,[^,]+Z,simulation$/);
 
   const png = await dashboard.download("png-votes");
