@@ -172,10 +172,20 @@ fn ShapeLink(tile: Memo<Option<Tile>>, path: String, label: Option<[f64; 2]>) ->
         let pattern = tile.with(|tile| tile.as_ref().and_then(|tile| tile.pattern));
         pattern.map_or_else(|| "none".to_owned(), |pattern| format!("url(#hatch-{pattern})"))
     };
+    // The router follows links of HTML alone.
+    let follow = move |event: leptos::ev::MouseEvent| {
+        let elsewhere = event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0;
+        if let Some(id) = tile.with_untracked(|tile| tile.as_ref().map(|tile| tile.id.clone()))
+            && !elsewhere
+        {
+            event.prevent_default();
+            navigation.open(|address| *address = address.at(id));
+        }
+    };
     let hatched = path.clone();
     view! {
         <g>
-            <a href=href style=("--tone", tone) style=("--depth", depth)
+            <a href=href on:click=follow style=("--tone", tone) style=("--depth", depth)
                 aria-label=text(|tile| format!("{}: {}", tile.name, tile.words))>
                 <title>{text(|tile| format!("{}: {}", tile.name, tile.words))}</title>
                 <path class="ground" d=path/>

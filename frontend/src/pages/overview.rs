@@ -40,6 +40,11 @@ pub fn Overview(
     let context = Context::of_view();
     let headline = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
     let lede = Memo::new(move |_| shown.lede(context.offset_minutes.get()));
+    let rejected = Memo::new(move |_| {
+        shown
+            .results
+            .with(|results| results.as_ref().is_some_and(|results| !results.totals.rejected.is_empty()))
+    });
     view! {
         <ContestPicker shown/>
         <Headline headline lede/>
@@ -48,7 +53,7 @@ pub fn Overview(
         <Moved shown/>
         <MapPanel shown/>
         <Tables shown/>
-        <Reasons shown/>
+        <Show when=move || rejected.get()><Reasons shown/></Show>
     }
 }
 

@@ -179,26 +179,15 @@ fn Standing(shown: Shown, spot: Memo<Option<Spot>>) -> impl IntoView {
 /// How often the history of a place is read again.
 const HISTORY_INTERVAL_MS: u32 = 15_000;
 
-/// The place through the night.
+/// How long the server is left alone while there are no two versions with figures of the place.
+const HISTORY_RETRY_MS: u32 = 3_000;
+
+/// The place through the night; absent before there are two versions with its figures.
 #[component]
 fn Through(shown: Shown, spot: Memo<Option<Spot>>, there: Memo<Vec<standings::Standing>>) -> impl IntoView {
     let context = Context::of_view();
     let id = Memo::new(move |_| spot.with(|spot| spot.as_ref().map(|spot| spot.place.id.clone())));
     let history = RwSignal::new(None::<PlaceHistory>);
-    let keep_reading = move || {
-        spawn_local(async move {
-            // Another place, or another screen, ends it.
-            while let Some(Some(id)) = id.try_get_untracked() {
-                if !context.feed.is_held()
-                    && let Some(read) = read_history(&id).await
-                {
-                    history.try_update(|history| *history = Some(read));
-                }
-                TimeoutFuture::new(HISTORY_INTERVAL_MS).await;
-            }
-        });
-    };
-    keep_reading();
     let folded =
         Memo::new(move |_| there.with(|there| standings::folded(there, standings::CHART_CANDIDATES_MAX)));
     let with = move |of: &mut dyn FnMut(&PlaceHistory, &ContestId, &[standings::Standing])| {
@@ -213,6 +202,18 @@ fn Through(shown: Shown, spot: Memo<Option<Spot>>, there: Memo<Vec<standings::St
         let contest = shown.contest_id.get()?;
         history
             .with(|history| folded.with(|folded| place_history::curves(history.as_ref()?, &contest, folded)))
+    });
+    spawn_local(async move {
+        // Another place, or another screen, ends it.
+        while let Some(Some(id)) = id.try_get_untracked() {
+            if !context.feed.is_held()
+                && let Some(read) = read_history(&id).await
+            {
+                history.try_update(|history| *history = Some(read));
+            }
+            let is_there = curves.try_with_untracked(Option::is_some).unwrap_or(false);
+            TimeoutFuture::new(if is_there { HISTORY_INTERVAL_MS } else { HISTORY_RETRY_MS }).await;
+        }
     });
     let drawing = Memo::new(move |_| {
         let offset_minutes = context.offset_minutes.get();
@@ -236,14 +237,12 @@ fn Through(shown: Shown, spot: Memo<Option<Spot>>, there: Memo<Vec<standings::St
         });
         says
     });
-    let blank = Memo::new(move |_| match (history.with(Option::is_some), curves.with(Option::is_some)) {
-        (_, true) => None,
-        (true, false) => Some(tr("There are no two versions with figures of this place yet.")),
-        (false, false) => Some(tr("The versions are on their way.")),
-    });
+    let blank = Memo::new(|_| None);
     view! {
-        <ChartPanel id="through" title=tr("Through the night") measure=tr("votes counted here, by time of publication")
-            chart=Chart { drawing, table, says, blank }/>
+        <Show when=move || curves.with(Option::is_some)>
+            <ChartPanel id="through" title=tr("Through the night") measure=tr("votes counted here, by time of publication")
+                chart=Chart { drawing, table, says, blank }/>
+        </Show>
     }
 }
 
