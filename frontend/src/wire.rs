@@ -1,7 +1,7 @@
 //! Reads what the server sends: JSON, and the frames of `tallyboard.v1.bin`.
 //!
 //! Both by one deserializer, so that the code for the types of the wire is in the page once, whichever of the two they
-//! come in: with `serde_json` and postcard it would be there twice, and either of them alone is more than this. JSON is
+//! come in: with `serde_json` and postcard it would be there twice. JSON is
 //! first read into a tree. Why something can't be read is nobody's business here: errors have no words.
 
 mod access;
