@@ -1,8 +1,8 @@
 //! Reads what the server sends: JSON, and the frames of `tallyboard.v1.bin`.
 //!
 //! Both by one deserializer, so that the code for the types of the wire is in the page once, whichever of the two they
-//! come in: with `serde_json` and postcard it would be there twice. JSON is
-//! first read into a tree. Why something can't be read is nobody's business here: errors have no words.
+//! come in: with `serde_json` and postcard it would be there twice. JSON is first read into a tree. Why something can't be
+//! read is nobody's business here: errors have no words.
 
 mod access;
 mod bytes;
