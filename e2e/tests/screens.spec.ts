@@ -133,8 +133,6 @@ test("the map of the definition is drawn with its outlines, leads to its places,
 
   await dashboard.goTo(server.url, "");
   const outlines = page.getByTestId("map-outlines");
-  // What nobody sees stands still.
-  await outlines.scrollIntoViewIfNeeded();
   await expect(outlines.locator("path.ground")).toHaveCount(features.length);
   await expect(page.getByTestId("map-tiles")).toHaveCount(0);
   const alder = outlines.getByRole("link", { name: /^Alder/ });

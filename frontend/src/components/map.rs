@@ -3,13 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 use tallyboard_shared::ids::{CandidateId, LocationId};
 
 use super::{chart_panel::Tools, figure_table::FigureTable, panel::Panel, selector::Selector};
 use crate::{
     app::Context,
-    charts::sight_of,
     download, map_art,
     navigation::Navigation,
     outlines::{self, Outlines},
@@ -61,18 +60,16 @@ pub fn MapPanel(
         Memo::new(move |_| drawn.with(|drawn| tiles::table(drawn, |place| navigation.to_place(place))));
     let says = Memo::new(move |_| drawn.with(|drawn| shown.places.with(|places| tiles::says(drawn, places))));
     let open = RwSignal::new(false);
-    let node = NodeRef::<html::Div>::new();
-    let is_seen = sight_of(node);
     view! {
         <Show when=move || drawn.with(|drawn| !drawn.is_empty())>
             <Panel id="map" title=tr("Map") measure tools=move || view! {
                 <Tools id="map" title=tr("Map") open table on_picture=save/>
             }>
                 <div class="choices"><PaintPicker shown paint/></div>
-                <div class="map" node_ref=node class:patterned=move || patterned.get()>
+                <div class="map" class:patterned=move || patterned.get()>
                     {move || match outlines.get() {
-                        Some(outlines) => view! { <Shapes outlines drawn is_seen/> }.into_any(),
-                        None => view! { <Tiles drawn is_seen/> }.into_any(),
+                        Some(outlines) => view! { <Shapes outlines drawn/> }.into_any(),
+                        None => view! { <Tiles drawn/> }.into_any(),
                     }}
                     <Show when=move || paint.with(|paint| *paint == Paint::Leader)>
                         <Legend shown drawn/>
@@ -137,8 +134,8 @@ const HATCHES: [&str; PATTERNS_LEN] = [
 ];
 
 #[component]
-fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>, is_seen: RwSignal<bool>) -> impl IntoView {
-    let by_id = by_id(drawn, is_seen);
+fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
+    let by_id = by_id(drawn);
     let hatches = HATCHES.into_iter().enumerate().map(|(number, lines)| {
         view! {
             <pattern id=format!("hatch-{number}") width="10" height="10" patternUnits="userSpaceOnUse">
@@ -199,22 +196,19 @@ fn ShapeLink(tile: Memo<Option<Tile>>, path: String, label: Option<[f64; 2]>) ->
     }
 }
 
-/// The tiles as they are drawn. Of a thousand most change with every version: what nobody sees isn't drawn anew.
-fn by_id(drawn: Memo<Vec<Tile>>, is_seen: RwSignal<bool>) -> Memo<HashMap<LocationId, Tile>> {
-    Memo::new(move |before: Option<&HashMap<_, _>>| match before {
-        Some(before) if !is_seen.get() => before.clone(),
-        _ => drawn.with(|drawn| drawn.iter().map(|tile| (tile.id.clone(), tile.clone())).collect()),
-    })
+/// The tiles by place. Those that nobody sees are kept right too: a screen reader reads them all the same.
+fn by_id(drawn: Memo<Vec<Tile>>) -> Memo<HashMap<LocationId, Tile>> {
+    Memo::new(move |_| drawn.with(|drawn| drawn.iter().map(|tile| (tile.id.clone(), tile.clone())).collect()))
 }
 
 #[component]
-fn Tiles(drawn: Memo<Vec<Tile>>, is_seen: RwSignal<bool>) -> impl IntoView {
+fn Tiles(drawn: Memo<Vec<Tile>>) -> impl IntoView {
     let order = Memo::new(move |_| {
         drawn.with(|drawn| {
             drawn.iter().map(|tile| (tile.id.clone(), tile.row, tile.column)).collect::<Vec<_>>()
         })
     });
-    let by_id = by_id(drawn, is_seen);
+    let by_id = by_id(drawn);
     view! {
         <ul class="tiles" data-testid="map-tiles">
             <For each=move || order.get() key=Clone::clone children=move |(id, row, column)| {
