@@ -19,13 +19,15 @@ export const test = base.extend<Fixtures>({
     await use(dashboard);
     dashboard.expectNoErrors();
   },
-  serve: async ({}, use) => {
+  serve: async ({ page }, use) => {
     const servers: Server[] = [];
     await use(async (...flags) => {
       const server = await Server.start(...flags);
       servers.push(server);
       return server;
     });
+    // The page first: what a server that is killed leaves unanswered is no error of the page.
+    await page.close();
     for (const server of servers) await server.remove();
   },
   below: async ({}, use) => {

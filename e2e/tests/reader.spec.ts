@@ -47,6 +47,7 @@ test("pace and time zone are remembered", async ({ dashboard, serve, browser }) 
   await page.goto(server.url);
   const zone = page.getByTestId("zone");
   await expect(zone).toHaveText("Times are in UTC+5:30");
+  await expect(page.getByTestId("total-votes")).toHaveText(/[1-9]/);
   await page.getByTestId("settings").locator("summary").click();
   await page.getByTestId("setting-zone").selectOption("utc");
   await page.getByTestId("setting-pace").selectOption("60s");

@@ -62,7 +62,7 @@ export class Server {
     while (Date.now() < deadline) {
       if (failure) throw failure;
       if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${this.log}`);
-      const ready = await fetch(`${this.url}/api/v1/election`).then((answer) => answer.ok, () => false);
+      const ready = await fetch(`${this.url}/readyz`).then((answer) => answer.ok, () => false);
       if (ready) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
