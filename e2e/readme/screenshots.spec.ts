@@ -64,8 +64,13 @@ async function pictures(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: "light" });
 }
 
-/** Charts that were just resized or recolored get their time to settle. */
+/** Charts that were just resized or recolored get their time to settle; those below the screen are drawn once seen. */
 async function picture(page: Page, name: string, fullPage = false): Promise<void> {
+  if (fullPage) {
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await page.waitForTimeout(1_500);
+    await page.evaluate(() => window.scrollTo(0, 0));
+  }
   await page.waitForTimeout(2_000);
   await page.screenshot({ path: `${FOLDER}/${name}.png`, fullPage });
 }
