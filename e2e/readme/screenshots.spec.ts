@@ -64,13 +64,9 @@ async function pictures(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: "light" });
 }
 
-/** Charts that were just resized or recolored get their time to settle; those below the screen are drawn once seen. */
+/** Charts that were just resized or recolored get their time to settle; those below the screen are drawn as for paper. */
 async function picture(page: Page, name: string, fullPage = false): Promise<void> {
-  if (fullPage) {
-    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
-    await page.waitForTimeout(1_500);
-    await page.evaluate(() => window.scrollTo(0, 0));
-  }
+  if (fullPage) await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
   await page.waitForTimeout(2_000);
   await page.screenshot({ path: `${FOLDER}/${name}.png`, fullPage });
 }
