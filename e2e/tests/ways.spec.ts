@@ -101,6 +101,8 @@ test("where events are blocked too the page asks, and knows when the count stand
   await page.unroute("**/readyz");
   await dashboard.expectState("live");
 
+  // On its way back the server has no results for a moment.
+  dashboard.failing.push(/\/api\/v1\/results$/);
   await server.kill();
   await dashboard.expectState("reconnecting");
   await expect(dashboard.notCurrent).toBeVisible();

@@ -57,8 +57,8 @@ impl Poll {
                 self.welcome(Some(results)).await?;
             }
             304 => {}
-            // Nothing is published yet.
-            404 => {
+            // Nothing is published yet; what else may be wrong says so in other words.
+            503 if is_empty(&answer).await? => {
                 if self.election.is_none() {
                     self.welcome(None).await?;
                 }
@@ -88,6 +88,11 @@ impl Poll {
         self.untold.push_back(ServerMessage::Welcome(Box::new(welcome)));
         Some(())
     }
+}
+
+/// Whether the server has no results yet, by the code of its problem.
+async fn is_empty(answer: &Response) -> Option<bool> {
+    Some(answer.text().await.ok()?.contains("\"no_results_yet\""))
 }
 
 /// What the server says of its results; `None` where it doesn't answer.
