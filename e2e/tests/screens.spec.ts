@@ -31,8 +31,10 @@ test("the contest screen shows the race, a duel, parties, places and groups of v
   await expect(page.getByTestId("lede")).toHaveText("Ada Lindqvist leads by 10 votes");
 
   // Cumulative: the last point of each line is all that was counted.
-  const race = JSON.parse(await dashboard.chartData("chart-race")) as [number, number][][];
-  expect(race.map((line) => line.at(-1)?.[1])).toEqual([30, 20, 10]);
+  await expect(async () => {
+    const race = JSON.parse(await dashboard.chartData("chart-race")) as [number, number][][];
+    expect(race.map((line) => line.at(-1)?.[1])).toEqual([30, 20, 10]);
+  }).toPass();
   await page.getByTestId("race-shares").click();
   await expect(page).toHaveURL(/race=shares/);
   await expect(async () => {
