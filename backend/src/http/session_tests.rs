@@ -1,21 +1,16 @@
 //! Sessions over channels in place of sockets.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 use tallyboard_shared::{
     election::Election,
     message::{FeedState, ServerMessage, Status},
     results::Results,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
-use tokio_util::sync::PollSender;
 
 use super::*;
 use crate::{
     election,
+    http::testing::Line,
     roles::{
         disclosure::disclose,
         viewer::{Shown, Step},
@@ -24,40 +19,6 @@ use crate::{
 };
 
 const RULES: Rules = Rules { ping_interval: Duration::from_secs(3600), messages_per_second: 20 };
-
-/// The server's end of a connection that holds one message in each direction.
-struct Line {
-    to_client: PollSender<Message>,
-    from_client: mpsc::Receiver<Result<Message, Error>>,
-}
-
-impl Stream for Line {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.from_client.poll_recv(context)
-    }
-}
-
-impl Sink<Message> for Line {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.to_client.poll_ready_unpin(context).map_err(|_| Error::AlreadyClosed)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.to_client.start_send_unpin(message).map_err(|_| Error::AlreadyClosed)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.to_client.poll_flush_unpin(context).map_err(|_| Error::AlreadyClosed)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.to_client.poll_close_unpin(context).map_err(|_| Error::AlreadyClosed)
-    }
-}
 
 /// The client's end.
 struct Client {
@@ -103,9 +64,7 @@ impl Server {
     }
 
     fn client(&self, protocol: Protocol, resume: Option<Resume>, rules: Rules) -> Client {
-        let (to_server, from_client) = mpsc::channel(1);
-        let (to_client, from_server) = mpsc::channel(1);
-        let line = Line { to_client: PollSender::new(to_client), from_client };
+        let (line, to_server, from_server) = Line::new(1);
         let session = Session::new(line, protocol, &self.feed, rules);
         let stop = self.stop.clone();
         let session = tokio::spawn(async move { drop(session.run(resume, &stop).await) });

@@ -11,7 +11,7 @@ pub mod newest;
 pub mod publication;
 pub mod publisher;
 #[cfg(test)]
-mod shelf;
+pub(crate) mod shelf;
 mod shell;
 pub mod viewer;
 

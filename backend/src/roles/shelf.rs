@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tallyboard_shared::{Timestamp, results::Results};
+use tallyboard_shared::Timestamp;
 
 use super::{
     publication::{Before, Publication},
@@ -98,22 +98,29 @@ impl Shelf {
     /// Publications of versions 1 to `count`, `stride` offsets apart, with a snapshot after every hundred steps.
     pub(crate) fn new(count: u64, stride: u64) -> Self {
         let election = election::demo();
-        let mut before: Option<Results> = None;
-        let mut records = Vec::new();
+        let mut publications: Vec<Publication> = Vec::new();
         for version in 1..=count {
             let cell = Cell { candidate: 0, location: 0, votes: version * 10 };
             let tally = PartitionTally::sample(&election, 0, version * 10, vec![cell]);
             let as_of = Timestamp::from_second(i64::try_from(version).unwrap()).unwrap();
             let results = merge(&election, [&tally].into_iter(), version, as_of);
             let timeline = merge_timeline(&election, [&tally].into_iter(), &results);
-            let before_it = Before { results: before.as_ref(), timeline: None };
+            let before = publications.last().map(|before| &before.results);
+            let before = Before { results: before, timeline: None };
             let as_snapshot = version % (u64::from(SNAPSHOT_EVERY) + 1) == 1;
-            let publication = Publication::new(&election, before_it, results.clone(), timeline, as_snapshot);
-            let value = serde_json::to_vec(&publication.record).unwrap();
-            records.push(((version - 1) * stride, version.to_string(), value));
-            before = Some(results);
+            publications.push(Publication::new(&election, before, results, timeline, as_snapshot));
         }
-        let bounds = 0..count * stride;
+        Self::of(&publications, stride)
+    }
+
+    /// These publications, `stride` offsets apart.
+    pub(crate) fn of(publications: &[Publication], stride: u64) -> Self {
+        let record = |(number, publication): (u64, &Publication)| {
+            let value = serde_json::to_vec(&publication.record).unwrap();
+            (number * stride, publication.results.version.to_string(), value)
+        };
+        let records: Vec<_> = (0..).zip(publications).map(record).collect();
+        let bounds = 0..records.len() as u64 * stride;
         Self { records, bounds, reads: AtomicU64::new(0), records_read: Arc::default() }
     }
 }
