@@ -1,6 +1,7 @@
 //! The documents of the API against the running program: what it answers and sends is what they say.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader},
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use tallyboard::journal::{Journal, Topics, kafka::KafkaJournal, read_to_end};
 use crate::{
     server::{PATIENCE, Server, TOKEN},
     support::{fresh_prefix, kafka_servers, kafka_settings},
-    web::{demo_definition_site, post, vote},
+    web::{demo_definition_site, post, site, vote},
 };
 
 /// A document that a server serves.
@@ -103,6 +104,47 @@ fn every_documented_route_answers_as_it_is_documented() {
 }
 
 #[test]
+fn every_status_that_a_route_answers_is_in_the_document_and_none_that_it_never_does() {
+    let agent = ureq::Agent::from(ureq::Agent::config_builder().http_status_as_error(false).build());
+    // With a definition and its map, and without either.
+    let sites = [demo_definition_site(&[]), site(&[])];
+    let document = Document::openapi(&sites[0].server);
+    let paths = document.0["paths"].as_object().unwrap();
+    let mut seen = BTreeSet::new();
+    for site in &sites {
+        for (path, item) in paths {
+            let address = site.server.url(&path.replace("{id}", "AL"));
+            let requests = if item["get"].is_null() {
+                vec![agent.post(&address).header("authorization", format!("Bearer {TOKEN}")).send("rubbish")]
+            } else {
+                vec![agent.get(&address).call(), agent.get(&address).header("if-none-match", "*").call()]
+            };
+            let operation = item.get("get").unwrap_or(&item["post"]);
+            for response in requests {
+                let response = response.unwrap();
+                let status = response.status().as_u16();
+                let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap());
+                let is_problem = status >= 400 && kind == Some("application/problem+json");
+                let is_documented = !operation["responses"][status.to_string()].is_null();
+                assert!(is_documented || is_problem, "{path} answers {status}, {kind:?}");
+                seen.insert((path.clone(), status.to_string()));
+            }
+        }
+    }
+    let documented = paths.iter().flat_map(|(path, item)| {
+        let operation = item.get("get").unwrap_or(&item["post"]);
+        let statuses =
+            operation["responses"].as_object().unwrap().keys().filter(|status| *status != "default");
+        statuses.map(move |status| (path.clone(), status.clone()))
+    });
+    let unseen: Vec<_> = documented.filter(|answer| !seen.contains(answer)).collect();
+    // A server that starts isn't ready for a moment; the others have tests of their own.
+    let elsewhere = [("/api/v1/votes", "429"), ("/readyz", "503"), ("/ws", "101")];
+    let unseen: Vec<_> = unseen.iter().map(|(path, status)| (path.as_str(), status.as_str())).collect();
+    assert!(unseen.iter().all(|answer| elsewhere.contains(answer)), "{unseen:?}");
+}
+
+#[test]
 fn the_page_of_the_api_needs_nothing_from_elsewhere() {
     let site = demo_definition_site(&[]);
     let page = site.server.get("/api").unwrap().1;
@@ -125,7 +167,7 @@ fn every_frame_is_a_message_of_the_document() {
     let mut browser = site.server.connect();
     cast(&site.server, 20);
     let deadline = Instant::now() + PATIENCE;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut read = |browser: &mut crate::server::Browser| {
         let Ok(message) = browser.socket.read() else { return false };
         if let tokio_tungstenite::tungstenite::Message::Text(text) = message {

@@ -26,7 +26,15 @@ use super::{
 /// The OpenAPI document
 ///
 /// This document: every route of this server, as OpenAPI 3.1.
-#[utoipa::path(get, path = "/api/openapi.json", tag = "operations", responses((status = OK, body = serde_json::Map<String, serde_json::Value>, description = "The document", content_type = "application/json")))]
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    tag = "operations",
+    responses(
+        (status = OK, body = serde_json::Map<String, serde_json::Value>, description = "The document", content_type = "application/json", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+    ),
+)]
 pub(super) async fn openapi_json(State(app): State<App>, headers: HeaderMap) -> Response {
     static BODY: OnceLock<Bytes> = OnceLock::new();
     let body = BODY.get_or_init(|| openapi::text().into());
@@ -36,7 +44,15 @@ pub(super) async fn openapi_json(State(app): State<App>, headers: HeaderMap) -> 
 /// The AsyncAPI document
 ///
 /// The topics and the messages of the WebSocket, as AsyncAPI 3.0.
-#[utoipa::path(get, path = "/api/asyncapi.yaml", tag = "operations", responses((status = OK, body = String, description = "The document", content_type = "application/yaml")))]
+#[utoipa::path(
+    get,
+    path = "/api/asyncapi.yaml",
+    tag = "operations",
+    responses(
+        (status = OK, body = String, description = "The document", content_type = "application/yaml", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+    ),
+)]
 pub(super) async fn asyncapi_yaml(State(app): State<App>, headers: HeaderMap) -> Response {
     static BODY: OnceLock<Bytes> = OnceLock::new();
     let body = BODY.get_or_init(|| asyncapi::text().into());
