@@ -9,8 +9,8 @@ import { Server } from "./server.ts";
 interface Fixtures {
   dashboard: Dashboard;
   serve: (...flags: string[]) => Promise<Server>;
-  /** Puts a server below a path, as a proxy does; gives the new address. */
-  below: (url: string, path: string) => Promise<string>;
+  /** Puts a server below a path, as a proxy does, which passes on everything or only some addresses; gives the new one. */
+  below: (url: string, path: string, passed?: RegExp) => Promise<string>;
 }
 
 export const test = base.extend<Fixtures>({
@@ -32,8 +32,8 @@ export const test = base.extend<Fixtures>({
   },
   below: async ({}, use) => {
     const proxies: Proxy[] = [];
-    await use(async (url, path) => {
-      const proxy = await Proxy.start(url, path);
+    await use(async (url, path, passed = /^/) => {
+      const proxy = await Proxy.start(url, path, passed);
       proxies.push(proxy);
       return proxy.url;
     });

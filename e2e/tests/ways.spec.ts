@@ -1,6 +1,6 @@
 // By which way the results come: a WebSocket in the binary protocol, else events, else by asking; and back again.
 
-import type { Page } from "@playwright/test";
+import type { APIResponse, Page } from "@playwright/test";
 
 import { expect, test } from "./fixtures.ts";
 import type { Dashboard } from "./dashboard.ts";
@@ -83,22 +83,44 @@ test("where WebSockets are blocked the page takes events, and a WebSocket once i
   await expectMoving(dashboard);
 });
 
-test("where events are blocked too the page asks, and knows when the count stands still", async ({ dashboard, serve }) => {
+test("behind a proxy that passes on results alone the page asks, and knows when the count stands still", async ({
+  dashboard,
+  serve,
+  below,
+}) => {
   const server = await serve("--simulate", "500/s");
   const { page } = dashboard;
-  await blockSockets(page, () => true);
-  await blockEvents(dashboard);
-  await dashboard.open(server.url);
+  const url = await below(server.url, "/night", /^\/(?!ws|livez|readyz|metrics|api\/v1\/stream)/);
+  dashboard.failing.push(/\/api\/v1\/stream$/);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await dashboard.open(`${url}/`);
   await expect(dashboard.connection).toHaveAttribute("data-way", "polling");
   await expect(page.getByTestId("connection-label")).toHaveText("Live · asked every 2 s");
   await expectMoving(dashboard);
   await expect(page.getByTestId("election-title")).not.toBeEmpty();
+  expect(asked).not.toContain("/night/readyz");
 
-  dashboard.failing.push(/\/readyz$/);
-  await page.route("**/readyz", (route) => route.fulfill({ status: 503, body: "stale\n" }));
+  await page.route("**/api/v1/results", async (route) => {
+    const response = await route.fetch();
+    const stale = { "tallyboard-state": "stale", "tallyboard-stale-since": "2026-11-03T20:15:07Z" };
+    await route.fulfill({ response, headers: { ...response.headers(), ...stale } });
+  });
+  await dashboard.expectState("stale");
+  await expect(page.getByTestId("connection-label")).toHaveText(/^Stale since 20:15:07/);
+  await expect(dashboard.notCurrent).toBeVisible();
+  await page.unroute("**/api/v1/results");
+  await dashboard.expectState("live");
+
+  // A cache that answers for a server that is gone.
+  let kept: APIResponse | undefined;
+  await page.route("**/api/v1/results", async (route) => {
+    kept ??= await route.fetch();
+    await route.fulfill({ response: kept });
+  });
   await dashboard.expectState("stale");
   await expect(dashboard.notCurrent).toBeVisible();
-  await page.unroute("**/readyz");
+  await page.unroute("**/api/v1/results");
   await dashboard.expectState("live");
 
   // On its way back the server has no results for a moment.
@@ -123,4 +145,15 @@ test("unchanged results are asked for by their tag", async ({ dashboard, serve }
   await expect.poll(() => answers.length).toBeGreaterThan(3);
   expect(answers.slice(-2)).toEqual([304, 304]);
   expect(await dashboard.votes()).toBe(1);
+  await dashboard.expectState("live");
+
+  // A cache that says so without what the server says of itself is asked for the whole.
+  await dashboard.page.route("**/api/v1/results", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill(response.status() === 304 ? { status: 304 } : { response });
+  });
+  answers.length = 0;
+  await expect.poll(() => answers.length).toBeGreaterThan(3);
+  expect(answers).toContain(200);
+  await dashboard.expectState("live");
 });

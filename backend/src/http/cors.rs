@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::CorsLayer;
 
+use super::state;
+
 /// A browser needn't ask again whether it may ask for so long.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
@@ -20,7 +22,14 @@ pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
             header::IF_NONE_MATCH,
             HeaderName::from_static("last-event-id"),
         ])
-        .expose_headers([header::ETAG, header::RETRY_AFTER, header::CONTENT_DISPOSITION])
+        .expose_headers([
+            header::ETAG,
+            header::RETRY_AFTER,
+            header::CONTENT_DISPOSITION,
+            state::STATE,
+            state::STATE_TIME,
+            state::STALE_SINCE,
+        ])
         .max_age(PREFLIGHT_MAX_AGE);
     (!origins.is_empty()).then(|| layer.allow_origin(origins))
 }

@@ -22,6 +22,7 @@ mod results;
 mod server;
 mod session;
 mod socket;
+mod state;
 mod stream;
 mod timeline;
 mod tls;
@@ -255,6 +256,7 @@ async fn rendered_metrics(State(app): State<App>) -> String {
 /// Whether the results follow the votes
 ///
 /// Ready once results are there and follow the votes, or are on their way to. A process that shows none is ready.
+/// Readers of the results needn't ask: those say it in their headers.
 #[utoipa::path(
     get,
     path = "/readyz",

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use tallyboard_shared::{election::Election, results::Results, versions::Versions};
+use tallyboard_shared::{election::Election, message::FeedState, results::Results, versions::Versions};
 use utoipa::IntoParams;
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
     conditional::{Lasts, Tag, answer},
     problem::{Code, Problem},
     query::{Asked, Selection},
+    state,
 };
 use crate::roles::{
     disclosure::Disclosed,
@@ -103,22 +104,50 @@ impl App {
 /// Results
 ///
 /// The newest version, or the one that is asked for; with `locations` or `contest` a part of it, whose sums stay those of
-/// the whole election. An earlier version is disclosed by the rules of now.
+/// the whole election. An earlier version is disclosed by the rules of now. Where no version is asked for, the headers
+/// say whether the newest follows the votes at this moment, also where the answer is that nothing has changed.
 #[utoipa::path(
     get,
     path = "/api/v1/results",
     tag = "results",
     params(ResultsQuery),
     responses(
-        (status = OK, body = Results, description = "The version", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
-        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
+        (
+            status = OK,
+            body = Results,
+            description = "The version",
+            headers(
+                ("ETag" = String, description = "Names this answer; send it as `If-None-Match`"),
+                ("Tallyboard-State" = FeedState, description = "How the newest results relate to the votes; absent where a version is asked for"),
+                ("Tallyboard-State-Time" = Timestamp, description = "When the server looked at that, by its clock: every two seconds"),
+                ("Tallyboard-Stale-Since" = Timestamp, description = "Since when the results may be out of date; absent while they aren't"),
+            )
+        ),
+        (
+            status = NOT_MODIFIED,
+            description = "`If-None-Match` names what would be answered",
+            headers(
+                ("Tallyboard-State" = FeedState, description = "As with the results"),
+                ("Tallyboard-State-Time" = Timestamp, description = "As with the results"),
+                ("Tallyboard-Stale-Since" = Timestamp, description = "As with the results"),
+            )
+        ),
     ),
 )]
 pub(super) async fn results(
     State(app): State<App>,
     Asked(asked): Asked<ResultsQuery>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Response {
+    let mut response = version(&app, &asked, &headers).await.into_response();
+    // An answer that names its version may be kept for good.
+    if asked.version.is_none() {
+        state::tell(&app, &mut response);
+    }
+    response
+}
+
+async fn version(app: &App, asked: &ResultsQuery, headers: &HeaderMap) -> Result<Response, Problem> {
     let version = app.version(asked.version).await?;
     let number = version.results().version;
     let selection = asked.selection();
@@ -132,7 +161,7 @@ pub(super) async fn results(
         Version::Newest(_) if is_whole => Tag::newest(number),
         Version::Newest(_) | Version::Earlier(_) => Tag::of(number, &body),
     };
-    Ok(answer(&app, &headers, tag, version.lasts(), "application/json", body).await)
+    Ok(answer(app, headers, tag, version.lasts(), "application/json", body).await)
 }
 
 fn encode(results: &Disclosed<Results>) -> Bytes {

@@ -1,5 +1,6 @@
 //! OpenAPI 3.1 of the routes that the router serves.
 
+use tallyboard_shared::message::FeedState;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
@@ -23,6 +24,7 @@ use crate::http::{problem, routes};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
+    components(schemas(FeedState)),
     tags(
         (name = "results", description = "What was counted, to be read by anyone"),
         (name = "live", description = "What is being counted, as it changes; the messages are in `/api/asyncapi.yaml`"),

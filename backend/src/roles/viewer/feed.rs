@@ -220,7 +220,8 @@ impl Feed {
         self.send(frame);
     }
 
-    pub(super) fn report(&self, status: Status) {
+    /// Tells everyone how the count is doing.
+    pub(crate) fn report(&self, status: Status) {
         self.send(Frame::Status(Arc::new(Encoded::new(&Disclosed::status(status.clone())))));
         self.status.send_replace(status);
     }
