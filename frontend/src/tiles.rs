@@ -86,6 +86,19 @@ impl Tile {
     pub fn short_id(&self) -> String {
         self.id.as_str().chars().take(4).collect()
     }
+
+    /// The place and what is shown of it, in words.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        format!("{}: {}", self.name, self.words)
+    }
+
+    /// What the place is called for those who don't see it. It begins with what is seen: whoever speaks to the page says
+    /// that (WCAG 2.5.3).
+    #[must_use]
+    pub fn accessible_name(&self) -> String {
+        format!("{} {}, {}", self.short_id(), self.figure, self.meaning())
+    }
 }
 
 /// How many patterns there are.
@@ -348,6 +361,12 @@ mod tests {
         let share = Paint::Share(CandidateId::new("c1"));
         check(&share, &votes, Some(Tone::Palette(1)), DEPTH_MAX, "Candidate 1 25.0 %");
         check(&share, &[None, None], None, 0.0, "Candidate 1 unknown");
+    }
+
+    #[test]
+    fn a_tile_is_called_what_is_seen_of_it_and_then_by_its_name() {
+        let tiles = painted(&Paint::Leader, &[Some(30), Some(10)]);
+        assert_eq!(tiles[0].accessible_name(), "AL Can, Alder: Candidate 0 +50.0");
     }
 
     #[test]

@@ -33,10 +33,14 @@ pub fn Header() -> impl IntoView {
                 <button
                     type="button"
                     data-testid="theme-toggle"
-                    aria-label=move || if dark.get() { tr("Change to the light theme") } else { tr("Change to the dark theme") }
+                    // The name begins with what is seen (WCAG 2.5.3).
+                    aria-label=move || {
+                        let (seen, meaning) = theme_words(dark.get());
+                        format!("{seen}: {meaning}")
+                    }
                     on:click=move |_| context.theme.toggle()
                 >
-                    {move || if dark.get() { tr("Light") } else { tr("Dark") }}
+                    {move || theme_words(dark.get()).0}
                 </button>
                 <SettingsMenu/>
             </div>
@@ -44,6 +48,15 @@ pub fn Header() -> impl IntoView {
         {move || mode.get().and_then(mode_words).map(|(name, words)| view! {
             <aside class="mode" data-testid="mode-banner" aria-label=tr("Kind of election")><strong>{name}</strong>" "{words}</aside>
         })}
+    }
+}
+
+/// What the button for the other theme shows, and what it does.
+fn theme_words(dark: bool) -> (&'static str, &'static str) {
+    if dark {
+        (tr("Light"), tr("Change to the light theme"))
+    } else {
+        (tr("Dark"), tr("Change to the dark theme"))
     }
 }
 

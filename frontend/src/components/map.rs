@@ -183,8 +183,8 @@ fn ShapeLink(tile: Memo<Option<Tile>>, path: String, label: Option<[f64; 2]>) ->
     view! {
         <g>
             <a href=href on:click=follow style=("--tone", tone) style=("--depth", depth)
-                aria-label=text(|tile| format!("{}: {}", tile.name, tile.words))>
-                <title>{text(|tile| format!("{}: {}", tile.name, tile.words))}</title>
+                aria-label=text(Tile::accessible_name)>
+                <title>{text(Tile::meaning)}</title>
                 <path class="ground" d=path/>
                 <path class="hatched" d=hatched fill=hatch/>
                 {label.map(|[x, y]| view! {
@@ -233,8 +233,7 @@ fn TileLink(tile: Memo<Option<Tile>>, row: u16, column: u16) -> impl IntoView {
     view! {
         <li style=("grid-row", row.to_string()) style=("grid-column", column.to_string())>
             <a class="tile" href=href data-pattern=pattern style=("--tone", tone) style=("--depth", depth)
-                title=text(|tile| format!("{}: {}", tile.name, tile.words))
-                aria-label=text(|tile| format!("{}: {}", tile.name, tile.words))>
+                title=text(Tile::meaning) aria-label=text(Tile::accessible_name)>
                 <b>{text(Tile::short_id)}</b>
                 <span>{text(|tile| tile.figure.clone())}</span>
             </a>
