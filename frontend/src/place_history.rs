@@ -2,6 +2,7 @@
 
 use tallyboard_shared::{
     ids::{CandidateId, ContestId},
+    results::{LocationResult, Results},
     versions::{PlaceHistory, PlacePoint},
 };
 
@@ -12,6 +13,21 @@ use crate::{
     table::{Cell, Row, Table},
     texts::tr,
 };
+
+/// The history up to what the page shows of the place, and that as its end: a curve that stops short of the figures
+/// beside it, or runs ahead of them, would say something else.
+#[must_use]
+pub fn up_to(mut history: PlaceHistory, results: &Results, place: &LocationResult) -> PlaceHistory {
+    history.points.retain(|point| point.version < results.version);
+    history.points.push(PlacePoint {
+        version: results.version,
+        as_of: results.as_of,
+        votes: place.votes,
+        turnout: place.turnout,
+        contests: place.contests.clone(),
+    });
+    history
+}
 
 /// A version of which everything is known that is drawn.
 struct Moment<'a> {
@@ -158,6 +174,28 @@ mod tests {
         let table = table(&history, &ContestId::new("president"), &standings());
         assert_eq!(table.rows[0].cells[0], Cell::Count(Some(15)));
         assert_eq!(table.rows.len(), 2);
+    }
+
+    #[test]
+    fn a_history_ends_with_what_the_page_shows() {
+        let results = samples::results(2, Some(100), &[Some(30), Some(10)]);
+        let versions = |history: PlaceHistory| {
+            let history = up_to(history, &results, &results.locations[0]);
+            history.points.iter().map(|point| point.version).collect::<Vec<_>>()
+        };
+        let known = [Some([4, 6]); 5];
+        // The newest is read later than the page shows its own, or the page stands still since.
+        assert_eq!(versions(history(&known[..2])), [0, 1, 2]);
+        assert_eq!(versions(history(&known)), [0, 1, 2]);
+        let shown = up_to(history(&known), &results, &results.locations[0]);
+        let newest = shown.points.last().unwrap();
+        let place = &results.locations[0];
+        assert_eq!(
+            (newest.votes, newest.turnout, &newest.contests),
+            (place.votes, place.turnout, &place.contests)
+        );
+        let (_, curves) = curves(&shown, &ContestId::new("president"), &standings()).unwrap();
+        assert_eq!((curves[0].counts.last(), curves[1].counts.last()), (Some(&30), Some(&10)));
     }
 
     #[test]

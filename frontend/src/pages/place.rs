@@ -187,7 +187,15 @@ const HISTORY_RETRY_MS: u32 = 3_000;
 fn Through(shown: Shown, spot: Memo<Option<Spot>>, there: Memo<Vec<standings::Standing>>) -> impl IntoView {
     let context = Context::of_view();
     let id = Memo::new(move |_| spot.with(|spot| spot.as_ref().map(|spot| spot.place.id.clone())));
-    let history = RwSignal::new(None::<PlaceHistory>);
+    let read = RwSignal::new(None::<PlaceHistory>);
+    let history = Memo::new(move |_| {
+        let read = read.get()?;
+        spot.with(|spot| {
+            shown
+                .results
+                .with(|results| Some(place_history::up_to(read, results.as_deref()?, &spot.as_ref()?.place)))
+        })
+    });
     let folded =
         Memo::new(move |_| there.with(|there| standings::folded(there, standings::CHART_CANDIDATES_MAX)));
     let with = move |of: &mut dyn FnMut(&PlaceHistory, &ContestId, &[standings::Standing])| {
@@ -207,9 +215,9 @@ fn Through(shown: Shown, spot: Memo<Option<Spot>>, there: Memo<Vec<standings::St
         // Another place, or another screen, ends it.
         while let Some(Some(id)) = id.try_get_untracked() {
             if !context.feed.is_held()
-                && let Some(read) = read_history(&id).await
+                && let Some(newest) = read_history(&id).await
             {
-                history.try_update(|history| *history = Some(read));
+                read.try_update(|read| *read = Some(newest));
             }
             let is_there = curves.try_with_untracked(Option::is_some).unwrap_or(false);
             TimeoutFuture::new(if is_there { HISTORY_INTERVAL_MS } else { HISTORY_RETRY_MS }).await;
