@@ -129,14 +129,28 @@ pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
         counts: points.iter().map(|point| count(point)).collect(),
     };
     let late = curve("late-counted", tr("Late, counted"), Tone::Rest, &|point| point.late);
-    let rejected = reasons.iter().take(LINES_MAX).map(|reason| {
-        // A reason keeps its color whatever its rank.
-        let tone = Tone::Palette(*reason as usize % PALETTE_LEN);
+    reasons.truncate(LINES_MAX);
+    let colors = colors(&reasons);
+    let rejected = reasons.iter().map(|reason| {
+        let tone = Tone::Palette(colors[reason]);
         curve(reason.code(), reason_name(*reason), tone, &|point| {
             point.rejected.get(reason).copied().unwrap_or(0)
         })
     });
     (times_ms, std::iter::once(late).chain(rejected).collect())
+}
+
+/// The positions of the reasons' colors: each its own, whatever its rank. Where two would have the same, the later of the
+/// list of all reasons has the next that is free.
+fn colors(reasons: &[Reason]) -> BTreeMap<Reason, usize> {
+    let mut colors = BTreeMap::new();
+    for reason in reasons.iter().copied().collect::<BTreeSet<_>>() {
+        let mut wheel = (0..PALETTE_LEN).map(|step| (reason as usize + step) % PALETTE_LEN);
+        let is_free = |position: &usize| colors.values().all(|taken| taken != position);
+        let color = wheel.find(is_free).unwrap_or(reason as usize % PALETTE_LEN);
+        colors.insert(reason, color);
+    }
+    colors
 }
 
 /// The curves as a table, newest first.
@@ -342,6 +356,17 @@ mod tests {
         assert_eq!(table.rows[0].cells[1], Cell::Count(Some(7)));
         assert_eq!(followed_since(&times_ms, 0), "Followed from 20:15:01 to 20:15:02.");
         assert_eq!(followed_since(&[], 0), "Nothing was published yet.");
+    }
+
+    #[test]
+    fn reasons_that_are_drawn_together_have_colors_of_their_own_whatever_their_rank() {
+        let usual =
+            [Reason::DuplicateVoter, Reason::Malformed, Reason::InvalidWeight, Reason::UnknownLocation];
+        let colors = super::colors(&usual);
+        assert_eq!(colors.values().collect::<BTreeSet<_>>().len(), usual.len(), "{colors:?}");
+        let mut otherwise = usual;
+        otherwise.reverse();
+        assert_eq!(super::colors(&otherwise), colors);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn shares_bar(parts: &[Part], palette: &Palette) -> Drawing {
         "xAxis": {
             "show": true,
             "interval": 25,
-            "axisLabel": { "formatter": "{value} %", "color": palette.soft, "fontSize": 12 },
+            "axisLabel": { "formatter": "{value} %", "color": palette.soft, "fontSize": 12, "hideOverlap": true },
             "axisLine": { "show": false },
             "splitLine": { "lineStyle": { "color": palette.hair } },
         },
@@ -89,7 +89,7 @@ fn bars(
     over["yAxis"] = json!({
         "position": if mirrored { "right" } else { "left" },
         "axisLine": { "show": false },
-        "axisLabel": { "width": 124, "overflow": "truncate", "color": palette.ink, "fontSize": 13, "interval": 0 },
+        "axisLabel": { "width": 140, "overflow": "truncate", "color": palette.ink, "fontSize": 13, "interval": 0 },
     });
     // Labels with their thousands apart, and what a click leads to: charming's items have neither.
     let items: Vec<_> = parts

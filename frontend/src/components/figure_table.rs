@@ -24,8 +24,11 @@ pub fn FigureTable(
     let head = move || {
         table.with(|table| {
             let first = view! { <th scope="col">{table.first}</th> };
-            let columns =
-                table.columns.iter().map(|name| view! { <th scope="col" class="num">{name.clone()}</th> });
+            let columns = table.columns.iter().enumerate().map(|(position, name)| {
+                // As its cells stand.
+                let first = table.rows.first().and_then(|row| row.cells.get(position));
+                view! { <th scope="col" class:num=first.is_none_or(Cell::is_figure)>{name.clone()}</th> }
+            });
             (first, columns.collect_view())
         })
     };
