@@ -37,6 +37,30 @@ test("without a choice the browser's language is spoken", async ({ serve, browse
   }
 });
 
+test("lists run from right to left in Arabic, whatever is in them", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "2000/s");
+  const { page } = dashboard;
+  await page.addInitScript(() => localStorage.setItem("tallyboard.language", "ar"));
+  await dashboard.goTo(server.url, "quality");
+  await page.getByTestId("pause").click();
+  for (const says of ["says-reasons", "lede"]) await expect(page.getByTestId(says)).not.toBeEmpty();
+  // Where the items begin, on their line.
+  const places = await page.getByTestId("says-reasons").evaluate((says) => {
+    const text = says.firstChild as Text;
+    const items = [...text.data.matchAll(/\u2068\p{L}/gu)].map(({ index }) => index + 1).slice(0, 2);
+    return items.map((index) => {
+      const range = document.createRange();
+      range.setStart(text, index);
+      range.setEnd(text, index + 1);
+      const { right, top } = range.getBoundingClientRect();
+      return { right, top };
+    });
+  });
+  expect(places).toHaveLength(2);
+  expect(places[0].top).toBe(places[1].top);
+  expect(places[0].right).toBeGreaterThan(places[1].right);
+});
+
 for (const viewport of [{ width: 1440, height: 900 }, { width: 320, height: 800 }]) {
   test(`in Arabic the page runs from right to left, ${viewport.width} pixels wide`, async ({ dashboard, serve }) => {
     const server = await serve("--simulate", "500/s");

@@ -167,6 +167,17 @@ impl Catalogue {
         text.replace('\u{e000}', "{")
     }
 
+    /// A list within a sentence.
+    #[must_use]
+    pub fn list(&self, items: &[String]) -> String {
+        if self.language.direction() != "rtl" {
+            return items.join(self.language.comma());
+        }
+        let isolated: Vec<_> = items.iter().map(|item| format!("\u{2068}{item}\u{2069}")).collect();
+        // Isolates say nothing of the direction of what they stand in: without a mark the list would run from left to right.
+        format!("\u{200f}{}", isolated.join(self.language.comma()))
+    }
+
     /// A number with its noun.
     #[must_use]
     pub fn counted(&self, number: u64, words: &str, one: &'static str, many: &'static str) -> String {
@@ -199,15 +210,11 @@ pub fn tr(english: &'static str) -> &'static str {
     catalogue().text(english)
 }
 
-/// A list within a sentence. Each item runs in its own direction, whatever stands beside it.
+/// A list within a sentence. Each item runs in its own direction, whatever stands beside it, and all of them in that of
+/// the language.
 #[must_use]
 pub fn list(items: &[String]) -> String {
-    let language = catalogue().language;
-    let isolated = |item: &String| match language.direction() {
-        "rtl" => format!("\u{2068}{item}\u{2069}"),
-        _ => item.clone(),
-    };
-    items.iter().map(isolated).collect::<Vec<_>>().join(language.comma())
+    catalogue().list(items)
 }
 
 /// A text in the reader's language, with its gaps filled by name.

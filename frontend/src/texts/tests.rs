@@ -121,6 +121,14 @@ fn gaps_are_filled_once_and_names_stand_for_themselves() {
 }
 
 #[test]
+fn a_list_runs_in_the_direction_of_its_language() {
+    let items = ["Ada".to_owned(), "Ben".to_owned()];
+    assert_eq!(of(Language::German).list(&items), "Ada, Ben");
+    let arabic = of(Language::Arabic).list(&items);
+    assert_eq!(arabic, "\u{200f}\u{2068}Ada\u{2069}، \u{2068}Ben\u{2069}");
+}
+
+#[test]
 fn nouns_have_the_form_that_their_number_asks_for() {
     let counted = |language, number: u64| of(language).counted(number, &number.to_string(), "vote", "votes");
     assert_eq!([0, 1, 2].map(|number| counted(Language::English, number)), ["0 votes", "1 vote", "2 votes"]);
