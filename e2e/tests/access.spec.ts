@@ -75,6 +75,39 @@ for (const screen of SCREENS) {
   });
 }
 
+/** Controls whose name lacks what is seen of them (WCAG 2.5.3): whoever speaks to the page says what they see. */
+async function misnamed(page: Page): Promise<string[]> {
+  const named = page.locator(":is(a, button, summary)[aria-label]");
+  return named.evaluateAll((controls) => {
+    const plain = (text: string | null) => (text ?? "").normalize("NFKC").toLowerCase().replace(/\s+/g, " ").trim();
+    return controls
+      .filter((control) => control.checkVisibility())
+      .map((control) => {
+        // Shapes have no inner text, and a title that nobody sees.
+        const drawn = [...control.querySelectorAll("text")].map((part) => part.textContent).join(" ");
+        return { seen: plain(control instanceof HTMLElement ? control.innerText : drawn), name: plain(control.ariaLabel) };
+      })
+      // A sign is no word.
+      .filter(({ seen, name }) => /\p{L}/u.test(seen) && !name.includes(seen))
+      .map(({ seen, name }) => `${seen}: ${name}`);
+  });
+}
+
+for (const language of ["en", "es", "de", "ar"]) {
+  test(`every control is named by what is seen of it: ${language}`, async ({ dashboard, serve }) => {
+    test.slow();
+    const server = await serve("--simulate", "500/s");
+    const { page } = dashboard;
+    await page.addInitScript((language) => localStorage.setItem("tallyboard.language", language), language);
+    for (const screen of ["", "contest", "place?place=AL", "replay", "quality"]) {
+      await openScreen(dashboard, server.url, screen);
+      // Figures that roll on between two looks would differ.
+      if (screen !== "replay") await page.getByTestId("pause").click();
+      expect(await misnamed(page), screen).toEqual([]);
+    }
+  });
+}
+
 test("charts take the colors that the system forces", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
   const { page } = dashboard;
@@ -97,11 +130,15 @@ test("320 pixels are wide enough for every screen, and every target is 24 pixels
   const server = await serve("--simulate", "500/s");
   const { page } = dashboard;
   const small: string[] = [];
-  for (const width of [320, 1280]) {
+  for (const width of [320, 390, 1280]) {
     await page.setViewportSize({ width, height: 640 });
     for (const screen of SCREENS) {
       await openScreen(dashboard, server.url, screen);
       await dashboard.expectNoSidewaysScroll();
+      if (screen !== "?kiosk") await expect(page.getByTestId("screen-quality")).toBeInViewport({ ratio: 1 });
+      for (const table of ["candidate-table", "place-table"]) {
+        if ((await page.getByTestId(table).count()) === 1) await expectReadable(page, table);
+      }
       const seen = await page.evaluate(() =>
         [...document.querySelectorAll("a, button, select, input, summary")]
           // A link within a sentence is as high as its line; a place is as large as it is, and its row in the table leads
@@ -115,6 +152,24 @@ test("320 pixels are wide enough for every screen, and every target is 24 pixels
   }
   expect(small).toEqual([]);
 });
+
+/** No column of a table is out of sight, and no word is broken. */
+async function expectReadable(page: Page, table: string): Promise<void> {
+  const { hidden, broken } = await page.getByTestId(table).evaluate((table) => {
+    const broken: string[] = [];
+    for (const name of table.querySelectorAll("tbody th :is(strong, a, .who span)")) {
+      const text = name.firstChild;
+      for (const { 0: word, index } of (text?.textContent ?? "").matchAll(/\S+/g)) {
+        const range = document.createRange();
+        range.setStart(text as Node, index);
+        range.setEnd(text as Node, index + word.length);
+        if (range.getClientRects().length > 1) broken.push(word);
+      }
+    }
+    return { hidden: table.scrollWidth - (table.parentElement?.clientWidth ?? 0), broken };
+  });
+  expect({ table, hidden: Math.max(hidden, 0), broken }).toEqual({ table, hidden: 0, broken: [] });
+}
 
 test("a word is explained by pointing, by keyboard and by tapping, and Escape closes it", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
@@ -185,6 +240,17 @@ test("by keyboard alone a color is chosen for the map, a place opened, and the p
   await page.keyboard.press("Enter");
   await tabTo('[data-testid="setting-zone"]');
   await page.keyboard.press("Escape");
+  await expect(page.getByTestId("setting-zone")).toBeHidden();
+  await expect(page.locator(".menu summary")).toBeFocused();
+  // Whoever goes on leaves nothing open above what they go on to.
+  await page.keyboard.press("Enter");
+  await tabTo('[data-testid="setting-patterns"]');
+  await page.keyboard.press("Tab");
+  await expect(page.getByTestId("setting-zone")).toBeHidden();
+  await page.locator(".menu summary").click();
+  await expect(page.getByTestId("setting-zone")).toBeVisible();
+  await dashboard.headline.click();
+  await expect(page.getByTestId("setting-zone")).toBeHidden();
   await tabTo('[data-testid="table-votes"]');
   await page.keyboard.press("Enter");
   await expect(page.getByTestId("figures-votes")).toBeVisible();
@@ -210,6 +276,8 @@ test("without a mouse every screen is reached, and the focus goes along", async 
     const link = page.getByTestId(`screen-${screen}`);
     await link.focus();
     await expect(link).toHaveCSS("outline-style", "solid");
+    // What is cut off isn't seen.
+    await expect(page.getByRole("navigation", { name: "Screens" })).toHaveCSS("overflow", "visible");
     await page.keyboard.press("Enter");
     await expect(link).toHaveAttribute("aria-current", "page");
     await expect(page.locator("main")).toBeFocused();

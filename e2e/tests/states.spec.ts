@@ -86,6 +86,14 @@ test("a page that is older than its server asks to be reloaded", async ({ dashbo
   protocol = 2;
   await page.reload();
   await dashboard.expectState("incompatible");
+  // There are no figures that could be old.
+  await expect(dashboard.notCurrent).toHaveCount(0);
+  await expect(page.getByTestId("waiting")).toContainText("This page is older than its server");
+  await dashboard.screenshot("incompatible");
+  protocol = 1;
+  await page.getByTestId("reload").click();
+  await dashboard.expectCounting();
+  await expect(page.getByTestId("reload")).toHaveCount(0);
 });
 
 test("rubbish, repeated and missing messages lead to the right figures", async ({ dashboard, serve }) => {

@@ -1,6 +1,6 @@
 //! What the reader can set for all screens.
 
-use leptos::prelude::*;
+use leptos::{ev, html, prelude::*, wasm_bindgen::JsCast};
 
 use super::selector::Selector;
 use crate::{
@@ -9,13 +9,40 @@ use crate::{
     texts::{Language, catalogue, tr},
 };
 
-/// The settings, behind a button.
+/// The settings, behind a button. They go with Escape, and when the reader turns to something else: what lies under them
+/// must not keep the focus unseen (WCAG 2.4.11).
 #[component]
 pub fn SettingsMenu() -> impl IntoView {
     let settings = Context::of_view().settings;
+    let menu = NodeRef::<html::Details>::new();
+    let button = NodeRef::<html::Summary>::new();
+    let close = move || {
+        if let Some(menu) = menu.get_untracked() {
+            menu.set_open(false);
+        }
+    };
+    let is_elsewhere = move |target: Option<web_sys::EventTarget>| {
+        let target = target.and_then(|target| target.dyn_into::<web_sys::Node>().ok());
+        target.is_some_and(|target| menu.get_untracked().is_some_and(|menu| !menu.contains(Some(&target))))
+    };
+    let elsewhere = window_event_listener(ev::pointerdown, move |event| {
+        if is_elsewhere(event.target()) {
+            close();
+        }
+    });
+    on_cleanup(move || elsewhere.remove());
+    let on_key = move |event: ev::KeyboardEvent| {
+        if event.key() == "Escape" && menu.get_untracked().is_some_and(|menu| menu.open()) {
+            close();
+            if let Some(button) = button.get_untracked() {
+                button.focus().ok();
+            }
+        }
+    };
     view! {
-        <details class="menu" data-testid="settings">
-            <summary>{tr("Settings")}</summary>
+        <details class="menu" data-testid="settings" node_ref=menu on:keydown=on_key
+            on:focusout=move |event| if is_elsewhere(event.related_target()) { close() }>
+            <summary node_ref=button>{tr("Settings")}</summary>
             <div class="sheet">
                 <Setting id="setting-zone" label=tr("Time zone") value=settings.zone/>
                 <Setting id="setting-pace" label=tr("Updates") value=settings.pace/>
