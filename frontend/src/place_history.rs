@@ -36,7 +36,7 @@ struct Moment<'a> {
     votes: Vec<u64>,
 }
 
-/// The versions at which the votes of this contest aren't withheld.
+/// The versions at which the votes of this contest aren't withheld; none where those of the newest are.
 fn moments<'a>(history: &'a PlaceHistory, contest: &ContestId, standings: &[Standing]) -> Vec<Moment<'a>> {
     let moment = |point: &'a PlacePoint| {
         let split = point.contests.iter().find(|split| split.id == *contest);
@@ -55,7 +55,11 @@ fn moments<'a>(history: &'a PlaceHistory, contest: &ContestId, standings: &[Stan
         });
         Some(Moment { point, votes: votes.collect() })
     };
-    history.points.iter().filter_map(moment).collect()
+    let moments: Vec<_> = history.points.iter().filter_map(moment).collect();
+    // What is withheld now isn't drawn as the nothing that it was before the first vote.
+    let newest = history.points.last().map(|point| point.version);
+    let is_known = moments.last().is_some_and(|moment| Some(moment.point.version) == newest);
+    if is_known { moments } else { Vec::new() }
 }
 
 /// The times, in milliseconds since 1970, and a curve for each standing; fewer than two times are no history.
@@ -174,6 +178,15 @@ mod tests {
         let table = table(&history, &ContestId::new("president"), &standings());
         assert_eq!(table.rows[0].cells[0], Cell::Count(Some(15)));
         assert_eq!(table.rows.len(), 2);
+    }
+
+    #[test]
+    fn what_is_withheld_now_is_not_drawn_as_nothing() {
+        let contest = ContestId::new("president");
+        let withheld = history(&[Some([0, 0]), Some([0, 0]), None]);
+        assert!(curves(&withheld, &contest, &standings()).is_none());
+        assert!(table(&withheld, &contest, &standings()).rows.is_empty());
+        assert_eq!(says(&withheld, &contest, &standings(), 0), "");
     }
 
     #[test]

@@ -299,6 +299,9 @@ pub fn says(tiles: &[Tile], rows: &[PlaceRow]) -> String {
             }
         }
     }
+    if ahead.is_empty() && rows.iter().any(|row| matches!(row.lead, Lead::Withheld)) {
+        return tr("Withheld: too few ballots, or the polls are still open.").to_owned();
+    }
     if ahead.is_empty() {
         let places = format::counted(tiles.len() as u64, "place", "places");
         return say!("{places} on the map; nobody leads in any yet.", places = places);
@@ -391,5 +394,7 @@ mod tests {
         let rows = places::rows(&results.locations, Some(&contest.id), &standings::ranked(contest));
         assert_eq!(says(&tiles, &rows), "Ahead of everybody else: Candidate 0 in 1, of 1 place.");
         assert_eq!(says(&tiles, &[]), "1 place on the map; nobody leads in any yet.");
+        let withheld = PlaceRow { lead: Lead::Withheld, ..rows[0].clone() };
+        assert!(says(&tiles, &[withheld]).starts_with("Withheld"), "nobody is told that nobody leads");
     }
 }
