@@ -101,6 +101,15 @@ mod tests {
     }
 
     #[test]
+    fn the_definition_in_the_readme_is_sound_and_has_the_hash_that_stands_there() {
+        let readme = include_str!("../../../README.md");
+        let (_, definition) = readme.split_once("```toml\n").expect("the README has a definition");
+        let (definition, rest) = definition.split_once("```").expect("the definition ends");
+        let election = Definition::parse(definition).unwrap().into_election();
+        assert!(rest.contains(&format!("hash {}", election.definition_hash)), "{}", election.definition_hash);
+    }
+
+    #[test]
     fn the_hash_covers_the_content_and_not_the_writing() {
         let hash = |text: &str| Definition::parse(text).unwrap().into_election().definition_hash;
         let changed = DEMO.replace("Ines Okafor", "Inez Okafor");
