@@ -244,7 +244,7 @@ test("by keyboard alone a color is chosen for the map, a place opened, and the p
   await expect(page.locator(".menu summary")).toBeFocused();
   // Whoever goes on leaves nothing open above what they go on to.
   await page.keyboard.press("Enter");
-  await tabTo('[data-testid="setting-patterns"]');
+  await tabTo('[data-testid="to-wall"]');
   await page.keyboard.press("Tab");
   await expect(page.getByTestId("setting-zone")).toBeHidden();
   await page.locator(".menu summary").click();

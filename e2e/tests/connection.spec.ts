@@ -84,6 +84,9 @@ test("without votes the page says so", async ({ dashboard, serve }) => {
   await expect(dashboard.headline).toHaveText("No votes yet");
   await expect(dashboard.page.getByTestId("blank").first()).toBeVisible();
   await dashboard.screenshot("empty");
+  // Also where there is no contest yet.
+  await dashboard.page.getByTestId("screen-contest").click();
+  await expect(dashboard.headline).toHaveText("No votes yet");
 });
 
 test("before the program has come the page says that it is loading", async ({ dashboard, serve }) => {

@@ -131,6 +131,14 @@ test("the wall changes its scenes by itself, keeps its contest, and has nothing 
   const server = await serve("--simulate", "500/s");
   const { page } = dashboard;
   await page.setViewportSize({ width: 1920, height: 1080 });
+  // It is found in the page, and the way back leads there again.
+  await dashboard.goTo(server.url, "?contest=president");
+  await page.getByTestId("settings").locator("summary").click();
+  await page.getByTestId("to-wall").click();
+  await expect(page).toHaveURL(/\?contest=president&kiosk=1$/);
+  await expect(page.getByTestId("pause")).toBeHidden();
+  await page.goBack();
+  await expect(page.getByTestId("pause")).toBeVisible();
   await page.goto(`${server.url}/?kiosk&contest=president`);
   await dashboard.expectState("live");
   await expect(page.getByTestId("pause")).toBeHidden();

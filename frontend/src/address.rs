@@ -165,6 +165,12 @@ impl Address {
         Self { screen, contest: self.contest.clone(), ..Self::default() }
     }
 
+    /// The page for a wall, of the contest that is shown where one was chosen.
+    #[must_use]
+    pub fn on_wall(&self) -> Self {
+        Self { kiosk: true, ..self.on(Screen::Overview) }
+    }
+
     /// A place, in the contest that is shown.
     #[must_use]
     pub fn at(&self, place: LocationId) -> Self {

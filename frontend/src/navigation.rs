@@ -81,6 +81,12 @@ impl Navigation {
         self.address.with(|address| address.on(screen).href())
     }
 
+    /// A link to the page for a wall.
+    #[must_use]
+    pub fn to_wall(self) -> String {
+        self.address.with(|address| address.on_wall().href())
+    }
+
     /// A link to a place, in the contest that is shown.
     #[must_use]
     pub fn to_place(self, place: &LocationId) -> String {

@@ -5,6 +5,7 @@ use leptos::{ev, html, prelude::*, wasm_bindgen::JsCast};
 use super::selector::Selector;
 use crate::{
     app::Context,
+    navigation::Navigation,
     settings::{self, Choice},
     texts::{Language, catalogue, tr},
 };
@@ -14,6 +15,7 @@ use crate::{
 #[component]
 pub fn SettingsMenu() -> impl IntoView {
     let settings = Context::of_view().settings;
+    let navigation = Navigation::of_view();
     let menu = NodeRef::<html::Details>::new();
     let button = NodeRef::<html::Summary>::new();
     let close = move || {
@@ -48,6 +50,9 @@ pub fn SettingsMenu() -> impl IntoView {
                 <Setting id="setting-pace" label=tr("Updates") value=settings.pace/>
                 <LanguagePicker/>
                 <Setting id="setting-patterns" label=tr("Patterns in charts") value=settings.patterns/>
+                <a class="button" data-testid="to-wall" href=move || navigation.to_wall() on:click=move |_| close()>
+                    {tr("Show on a wall")}
+                </a>
             </div>
         </details>
     }

@@ -38,13 +38,18 @@ pub fn ContestPage(
     /// What is shown.
     shown: Shown,
 ) -> impl IntoView {
+    // Without a definition there is no contest before the first vote.
     let title = Memo::new(move |_| {
-        shown
-            .contest
-            .with(|contest| contest.as_ref().map(|contest| contest.title.clone()))
-            .unwrap_or_default()
+        shown.contest.with(|contest| {
+            contest.as_ref().map_or_else(|| tr("No votes yet").to_owned(), |contest| contest.title.clone())
+        })
     });
-    let lede = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
+    let lede = Memo::new(move |_| {
+        shown.contest.with(|contest| match contest {
+            Some(contest) => news::headline(Some(contest)),
+            None => tr("The figures appear here as soon as the first vote is counted.").to_owned(),
+        })
+    });
     let track = timeline::follow();
     let race = race_of(shown, track);
     let breakdowns = Memo::new(move |_| {

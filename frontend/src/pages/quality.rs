@@ -91,8 +91,11 @@ fn OverTime() -> impl IntoView {
         let offset_minutes = context.offset_minutes.get();
         series.with(|(times_ms, _)| quality::followed_since(times_ms, offset_minutes))
     });
-    let blank =
-        Memo::new(move |_| series.with(|(times_ms, _)| times_ms.is_empty()).then(|| tr("Nothing yet.")));
+    let blank = Memo::new(move |_| match series.with(|(times_ms, _)| times_ms.len()) {
+        0 => Some(tr("Nothing yet.")),
+        1 => Some(tr("There is only one version so far.")),
+        _ => None,
+    });
     view! {
         <ChartPanel id="quality-moved" title=tr("Late and not counted, over time")
             measure=tr("votes, as far as this page has followed the count") chart=Chart { drawing, table, says, blank }/>
