@@ -20,6 +20,9 @@ use crate::journal::{ExclusiveAppender, JournalError, NewRecord, Position, topic
 /// How long librdkafka tries to deliver a record before it gives up.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
 
+/// How often to look whether a transaction's records are delivered: short beside the milliseconds that it takes.
+const DELIVERY_LOOK: Duration = Duration::from_micros(500);
+
 /// How long to wait for a place where librdkafka's queue is full.
 const QUEUE_FULL_WAIT: Duration = Duration::from_millis(5);
 
@@ -190,11 +193,16 @@ impl KafkaAppender {
 
     /// Waits until everything was delivered or given up; committing tells which.
     ///
-    /// rdkafka's own `flush` looks every tenth of a second only, which every publication would have to wait for.
+    /// rdkafka's own `flush` looks every tenth of a second only, which every publication would have to wait for, and its
+    /// `poll` spins through the last millisecond of its time-out.
     fn deliver(&self) {
         let deadline = Instant::now() + ASK_TIMEOUT;
-        while self.0.in_flight_count() > 0 && Instant::now() < deadline {
-            self.0.poll(Duration::from_millis(1));
+        loop {
+            self.0.poll(Duration::ZERO);
+            if self.0.in_flight_count() == 0 || Instant::now() >= deadline {
+                return;
+            }
+            std::thread::sleep(DELIVERY_LOOK);
         }
     }
 }
