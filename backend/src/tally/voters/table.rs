@@ -2,8 +2,8 @@
 //!
 //! A fingerprint is looked for from its home on, place by place, until it or an empty place is found. The home grows
 //! with the first word, so a table that grows copies from front to back and doesn't jump through memory. Growing by a
-//! quarter at four fifths costs 15 to 18.75 bytes a voter; a table that doubles at seven eighths, with a byte of
-//! control a place, costs 15 to 30.
+//! half at three quarters costs 16 to 24 bytes a voter; a table that doubles at seven eighths, with a byte of control a
+//! place, costs 15 to 30. Fuller tables that grow by less are smaller and slower: docs/benchmarks.md, "The fold alone".
 
 use super::Fingerprint;
 
@@ -16,10 +16,13 @@ const PLACES_MIN: usize = 16;
 /// A cache line has 64 bytes: so many places further the next one begins, or has begun.
 const PLACES_PER_CACHE_LINE: usize = 5;
 
+/// A table that grows has so many times the places that it had.
+pub(super) const GROWTH: f64 = 1.5;
+
 /// A set of fingerprints.
 #[derive(Default)]
 pub(super) struct Table {
-    /// At most four fifths are taken, so that a search ends after a few places.
+    /// At most three quarters are taken, so that a search ends after a few places.
     places: Vec<Fingerprint>,
     taken: usize,
     /// The one fingerprint that looks like an empty place: one of 2⁹⁶, yet some voter's.
@@ -49,7 +52,7 @@ impl Table {
         let Some(free) = self.free_place(&fingerprint) else {
             return false;
         };
-        let place = if (self.taken + 1) * 5 > self.places.len() * 4 {
+        let place = if (self.taken + 1) * 4 > self.places.len() * 3 {
             self.grow();
             self.free_place(&fingerprint).expect("what wasn't there before isn't there now")
         } else {
@@ -64,14 +67,10 @@ impl Table {
     fn free_place(&self, fingerprint: &Fingerprint) -> Option<usize> {
         let home = self.home(fingerprint);
         let (before, after) = self.places.split_at(home);
-        for (steps, place) in after.iter().chain(before).enumerate() {
-            if place == fingerprint {
-                return None;
-            }
-            if *place == EMPTY {
-                let place = home + steps;
-                return Some(if place < self.places.len() { place } else { place - self.places.len() });
-            }
+        let ends_search = |place: &Fingerprint| place == fingerprint || *place == EMPTY;
+        let behind = after.iter().position(ends_search).map(|steps| home + steps);
+        if let Some(end) = behind.or_else(|| before.iter().position(ends_search)) {
+            return (self.places[end] == EMPTY).then_some(end);
         }
         // Only a table without places has no empty one; it grows before anything is put there.
         Some(0)
@@ -84,7 +83,7 @@ impl Table {
     }
 
     fn grow(&mut self) {
-        let places = (self.places.len() * 5 / 4).max(PLACES_MIN);
+        let places = grown(self.places.len()).max(PLACES_MIN);
         let smaller = std::mem::replace(&mut self.places, vec![EMPTY; places]);
         for fingerprint in smaller.into_iter().filter(|place| *place != EMPTY) {
             let place = self.free_place(&fingerprint).expect("a set has everything once");
@@ -96,6 +95,11 @@ impl Table {
     pub(super) fn bytes(&self) -> usize {
         self.places.capacity() * size_of::<Fingerprint>()
     }
+}
+
+/// [`GROWTH`] times as many, in whole numbers.
+fn grown(places: usize) -> usize {
+    places + places / 2
 }
 
 #[cfg(test)]
