@@ -12,7 +12,7 @@ use tallyboard_shared::election::Election;
 use super::{Progress, contests::Contests};
 use crate::{
     journal::{Batch, Journal, JournalError},
-    tally::{FINGERPRINT_BYTES, FingerprintKey, Fold, Outcome, PartitionTally},
+    tally::{FINGERPRINT_BYTES, FingerprintKey, Fold, Outcome, PartitionTally, refuses_simulated},
 };
 
 /// How long a read waits for records that are there already.
@@ -121,7 +121,7 @@ pub(super) fn fold(
         return Ok(fold);
     }
     let mut reader = job.journal.read(job.topic, &BTreeMap::from([(partition, 0)]))?;
-    let mut batch = Batch::default();
+    let mut batch = Batch::asking_for_origin(refuses_simulated(job.election));
     let mut patience = Instant::now() + PATIENCE;
     // The last offsets may be a transaction's markers, of which a reader sees nothing.
     let mut reached = false;

@@ -294,12 +294,18 @@ impl Fold {
     }
 }
 
+/// Whether made-up votes aren't counted, so that a record's origin makes a difference.
+#[must_use]
+pub fn refuses_simulated(election: &Election) -> bool {
+    election.mode == Mode::Live
+}
+
 impl Rules {
     /// The rules of an election.
     #[must_use]
     pub fn new(election: &Election) -> Self {
         Self {
-            refuses_simulated: election.mode == Mode::Live,
+            refuses_simulated: refuses_simulated(election),
             opens_at_ms: election.opens_at.map_or(i64::MIN, |time| time.as_millisecond()),
             closes_at_ms: election.closes_at.map_or(i64::MAX, |time| time.as_millisecond()),
             max_clock_skew_ms: election.max_clock_skew_ms,

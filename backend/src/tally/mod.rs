@@ -16,7 +16,7 @@ mod watermark;
 
 pub use breakdowns::GroupCell;
 pub use decode::{Ballot, decode};
-pub use fold::{Fold, Outcome, Record, Rules};
+pub use fold::{Fold, Outcome, Record, Rules, refuses_simulated};
 pub use merge::merge;
 pub(crate) use merge::status;
 pub use partition_tally::{Cell, Discovered, DiscoveredCandidate, PartitionTally, TallyFormatError};

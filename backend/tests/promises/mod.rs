@@ -29,8 +29,11 @@ pub(crate) struct TestJournal {
 type Seen = (Position, Vec<u8>, Vec<u8>, bool);
 
 pub(crate) fn read(reader: &mut dyn Reader, count: usize) -> Vec<Seen> {
+    read_into(Batch::default(), reader, count)
+}
+
+fn read_into(mut batch: Batch, reader: &mut dyn Reader, count: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
-    let mut batch = Batch::default();
     let deadline = Instant::now() + PATIENCE;
     while seen.len() < count {
         assert!(Instant::now() < deadline, "read {} of {count} records", seen.len());
@@ -117,6 +120,9 @@ pub(crate) fn the_simulation_header_is_seen(test: &TestJournal) {
     let mut reader = journal.read(topic, &from_start(1)).unwrap();
     let seen = read(&mut *reader, 2);
     assert_eq!(seen.iter().map(|record| record.3).collect::<Vec<_>>(), [true, false]);
+    let mut reader = journal.read(topic, &from_start(1)).unwrap();
+    let unasked = read_into(Batch::asking_for_origin(false), &mut *reader, 2);
+    assert!(unasked.iter().all(|record| !record.3));
 }
 
 pub(crate) fn exclusive_appends_reach_all_topics_and_fence_the_holder_before(test: &TestJournal) {

@@ -29,10 +29,11 @@ pub const READER_PROPERTIES: [(&str, &str); 8] = [
     // An offset that is gone is an error, never silently another one.
     ("auto.offset.reset", "error"),
     ("fetch.wait.max.ms", "100"),
-    ("fetch.queue.backoff.ms", "20"),
-    // Per client, not per partition: bounds the memory of what is fetched ahead. Some 50 ms of a count at full speed; four
-    // times as much was no faster.
-    ("queued.max.messages.kbytes", "16384"),
+    ("fetch.queue.backoff.ms", "5"),
+    // Per client, not per partition: bounds the memory of what is fetched ahead. Some 15 ms of a count at full speed.
+    // librdkafka keeps half a kilobyte beside each record; more cost memory and was never faster, a quarter was slower:
+    // docs/benchmarks.md, "What is fetched ahead".
+    ("queued.max.messages.kbytes", "4096"),
 ];
 
 pub(super) struct KafkaReader {
@@ -109,7 +110,7 @@ fn push(batch: &mut Batch, message: &Fetched<'_>) {
             offset: u64::try_from(message.offset()).expect("a record that was read has an offset"),
         },
         timestamp_ms: message.timestamp_ms(),
-        simulated: message.has_header(SIMULATION_HEADER_C),
+        simulated: batch.asks_for_origin() && message.has_header(SIMULATION_HEADER_C),
         key: message.key(),
         value: message.value(),
     });

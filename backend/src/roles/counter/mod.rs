@@ -30,7 +30,7 @@ use crate::{
     checkpoint::{Checkpoints, LastRecord, Restored, Step},
     journal::{Batch, Journal, ReadRecord, Run, Topics},
     roles::{Clock, Shell},
-    tally::{FingerprintKey, Fold, Outcome, Record},
+    tally::{FingerprintKey, Fold, Outcome, Record, refuses_simulated},
 };
 
 pub use rejected::{REJECTED_VALUE_BYTES_MAX, rejected_record};
@@ -91,7 +91,7 @@ pub fn shells(
             share: BTreeSet::new(),
             counters: BTreeMap::new(),
             reader: None,
-            batch: Batch::default(),
+            batch: Batch::asking_for_origin(refuses_simulated(&settings.election)),
         };
         shells.push(("counting", Box::new(worker)));
     }
