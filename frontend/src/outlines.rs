@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of votes. The server has checked the map; what isn't understood here is no map.
 
-use serde::Deserialize;
+use serde_json::Value;
 use tallyboard_shared::ids::LocationId;
 
 /// The width of the drawing, in its own units.
@@ -34,63 +34,40 @@ pub struct Shape {
     pub label: Option<[f64; 2]>,
 }
 
-#[derive(Deserialize)]
-struct Collection {
-    features: Vec<Feature>,
-}
-
-#[derive(Deserialize)]
-struct Feature {
-    id: Option<String>,
-    properties: Option<Properties>,
-    geometry: Geometry,
-}
-
-#[derive(Deserialize)]
-struct Properties {
-    location_id: Option<String>,
-}
-
 type Point = [f64; 2];
 type Ring = Vec<Point>;
 
-#[derive(Deserialize)]
-#[serde(tag = "type", content = "coordinates")]
-enum Geometry {
-    Polygon(Vec<Vec<Vec<f64>>>),
-    MultiPolygon(Vec<Vec<Vec<Vec<f64>>>>),
+/// The place of a feature, and all of its rings; holes are left to the rule of even and odd.
+fn shape(feature: &Value) -> Option<(LocationId, Vec<Ring>)> {
+    let named = feature["properties"]["location_id"].as_str();
+    let id = LocationId::new(named.or_else(|| feature["id"].as_str())?);
+    let geometry = &feature["geometry"];
+    let coordinates = geometry["coordinates"].as_array()?;
+    let mut rings = Vec::new();
+    match geometry["type"].as_str()? {
+        "Polygon" => rings.extend(coordinates.iter().map(ring)),
+        "MultiPolygon" => rings.extend(coordinates.iter().filter_map(Value::as_array).flatten().map(ring)),
+        _ => return None,
+    }
+    Some((id, rings))
 }
 
-impl Geometry {
-    /// All rings; holes are left to the rule of even and odd.
-    fn rings(self) -> Vec<Ring> {
-        let areas = match self {
-            Self::Polygon(area) => vec![area],
-            Self::MultiPolygon(areas) => areas,
-        };
-        let point = |point: Vec<f64>| Some([*point.first()?, *point.get(1)?]);
-        areas.into_iter().flatten().map(|ring| ring.into_iter().filter_map(point).collect()).collect()
-    }
+fn ring(points: &Value) -> Ring {
+    let points = points.as_array().into_iter().flatten();
+    points.filter_map(|point| Some([point[0].as_f64()?, point[1].as_f64()?])).collect()
 }
 
 impl Outlines {
     /// Reads `GeoJSON`; `None` where it is none, or has no extent.
     #[must_use]
     pub fn parse(geojson: &str) -> Option<Self> {
-        let collection: Collection = serde_json::from_str(geojson).ok()?;
-        let shapes: Vec<(String, Vec<Ring>)> = collection
-            .features
-            .into_iter()
-            .filter_map(|feature| {
-                let id = feature.properties.and_then(|properties| properties.location_id).or(feature.id)?;
-                Some((id, feature.geometry.rings()))
-            })
-            .collect();
+        let collection: Value = serde_json::from_str(geojson).ok()?;
+        let shapes: Vec<_> = collection["features"].as_array()?.iter().filter_map(shape).collect();
         let fit = Fit::of(shapes.iter().flat_map(|(_, rings)| rings).flatten())?;
         let shapes = shapes.into_iter().map(|(id, rings)| {
             let rings: Vec<Ring> =
                 rings.iter().map(|ring| thinned(ring.iter().map(|point| fit.place(*point)))).collect();
-            Shape { id: LocationId::new(id), path: path(&rings), label: label(&rings) }
+            Shape { id, path: path(&rings), label: label(&rings) }
         });
         Some(Self { height: fit.height, shapes: shapes.collect() })
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     ids::{CandidateId, ContestId, ElectionId, LocationId},
+    moment,
 };
 
 /// What is being counted, and by which rules.
@@ -22,8 +23,10 @@ pub struct Election {
     /// False where candidates and places are taken from the votes as they come.
     pub defined: bool,
     /// Votes cast earlier are rejected. `None`: open from the beginning.
+    #[serde(default, deserialize_with = "moment::read_if_known")]
     pub opens_at: Option<Timestamp>,
     /// Votes cast at this moment or later are rejected. `None`: open for good.
+    #[serde(default, deserialize_with = "moment::read_if_known")]
     pub closes_at: Option<Timestamp>,
     /// Whether candidate figures are withheld until the polls close.
     pub embargo: Embargo,

@@ -12,6 +12,7 @@ pub mod binary;
 pub mod election;
 pub mod ids;
 pub mod message;
+pub mod moment;
 pub mod reason;
 pub mod results;
 pub mod timeline;

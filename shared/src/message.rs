@@ -9,6 +9,7 @@ use crate::{
     Timestamp,
     election::Election,
     ids::{CandidateId, ContestId},
+    moment,
     results::Results,
     update::Update,
 };
@@ -58,6 +59,7 @@ pub struct HistoryPoint {
     /// The version.
     pub version: u64,
     /// When it was made.
+    #[serde(deserialize_with = "moment::read")]
     pub as_of: Timestamp,
     /// Votes counted; candidates whose figures are withheld are left out.
     pub contests: BTreeMap<ContestId, BTreeMap<CandidateId, u64>>,
@@ -85,12 +87,14 @@ pub struct Status {
     /// In one word.
     pub state: FeedState,
     /// The server's clock.
+    #[serde(deserialize_with = "moment::read")]
     pub now: Timestamp,
     /// The newest version; `None` before the first publication.
     pub version: Option<u64>,
     /// Records of the votes topic that aren't in the newest results yet; `None`: unknown.
     pub lag: Option<u64>,
     /// Since when the figures may be out of date; `None` while they aren't.
+    #[serde(default, deserialize_with = "moment::read_if_known")]
     pub stale_since: Option<Timestamp>,
 }
 

@@ -11,6 +11,7 @@ use crate::{
     Timestamp,
     election::{Breakdown, Mode},
     ids::{CandidateId, ContestId, ElectionId, LocationId, Partition},
+    moment,
     reason::Reason,
 };
 
@@ -25,8 +26,10 @@ pub struct Results {
     /// Where the count stands.
     pub status: CountStatus,
     /// When the publisher made this version, by its own clock.
+    #[serde(deserialize_with = "moment::read")]
     pub as_of: Timestamp,
     /// Every vote cast before this moment is expected to have been counted; `None` before the first vote.
+    #[serde(default, deserialize_with = "moment::read_if_known")]
     pub watermark: Option<Timestamp>,
     /// Sums over everything.
     pub totals: Totals,

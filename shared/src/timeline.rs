@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     ids::{CandidateId, ContestId},
+    moment,
     update::{apply_part, changed_part},
 };
 
@@ -21,6 +22,7 @@ pub struct Timeline {
     /// The version of the results.
     pub version: u64,
     /// Every vote cast before this moment is expected to have been counted; `None` before the first vote.
+    #[serde(default, deserialize_with = "moment::read_if_known")]
     pub watermark: Option<Timestamp>,
     /// The width of each window, in milliseconds.
     pub width_ms: i64,
@@ -33,6 +35,7 @@ pub struct Timeline {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Window {
     /// Votes cast at this moment or later, until the width is over.
+    #[serde(deserialize_with = "moment::read")]
     pub start: Timestamp,
     /// Whether the watermark has passed the window: only late votes change it now.
     #[serde(rename = "final")]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     ids::{CandidateId, ContestId, LocationId, Partition},
+    moment,
     results::{
         CandidateResult, ContestResult, CountStatus, GroupResult, LocationContest, LocationResult, Results,
         Totals,
@@ -25,10 +26,12 @@ pub struct Update {
     /// The version that the step starts from.
     pub previous: u64,
     /// When the publisher made this version.
+    #[serde(deserialize_with = "moment::read")]
     pub as_of: Timestamp,
     /// Where the count stands.
     pub status: CountStatus,
     /// The watermark after the step.
+    #[serde(default, deserialize_with = "moment::read_if_known")]
     pub watermark: Option<Timestamp>,
     /// The totals after the step.
     pub totals: Totals,

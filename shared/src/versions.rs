@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, ids::LocationId, results::LocationContest};
+use crate::{Timestamp, ids::LocationId, moment, results::LocationContest};
 
 /// Versions through the night. Every number from the first to the newest can be asked for, not only these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,7 @@ pub struct VersionPoint {
     /// The version.
     pub version: u64,
     /// When the publisher made it.
+    #[serde(deserialize_with = "moment::read")]
     pub as_of: Timestamp,
     /// Votes counted, in all contests.
     pub votes: u64,
@@ -44,6 +45,7 @@ pub struct PlacePoint {
     /// The version.
     pub version: u64,
     /// When the publisher made it.
+    #[serde(deserialize_with = "moment::read")]
     pub as_of: Timestamp,
     /// Ballots counted there.
     pub votes: u64,

@@ -12,6 +12,7 @@ use tallyboard_shared::{
     Timestamp,
     election::Election,
     message::{FeedState, PROTOCOL_VERSION, ServerMessage, Status, Welcome},
+    moment::moment,
     results::Results,
 };
 
@@ -132,8 +133,8 @@ impl State {
             "stale" => FeedState::Stale,
             _ => return None,
         };
-        let time = header("Tallyboard-State-Time")?.parse().ok()?;
-        let stale_since = header("Tallyboard-Stale-Since").and_then(|since| since.parse().ok());
+        let time = moment(&header("Tallyboard-State-Time")?)?;
+        let stale_since = header("Tallyboard-Stale-Since").and_then(|since| moment(&since));
         Some(Self { state, stale_since, time })
     }
 }

@@ -36,6 +36,7 @@ use crate::{
     standings,
     table::Table,
     texts::tr,
+    wire,
 };
 
 /// The place that the address names, else all places.
@@ -260,7 +261,7 @@ async fn read_history(id: &LocationId) -> Option<PlaceHistory> {
     let path = format!("api/v1/locations/{}/history", id.replace('+', "%20"));
     let answer = Request::get(&path).send().await.ok()?;
     answer.ok().then_some(())?;
-    serde_json::from_str(&answer.text().await.ok()?).ok()
+    wire::from_json(&answer.text().await.ok()?)
 }
 
 /// The way up.
