@@ -9,7 +9,9 @@ use tallyboard_shared::{
 };
 
 use crate::{
-    format, say,
+    format,
+    order::{sort_by, sort_greatest_first},
+    say,
     standings::{PALETTE_LEN, Standing, Tone},
     table::{Cell, Row, Table},
     texts::{self, tr},
@@ -70,7 +72,7 @@ pub fn by_party(standings: &[Standing]) -> Vec<Part> {
             }),
         }
     }
-    parts.sort_by_key(|part| std::cmp::Reverse(part.votes));
+    sort_greatest_first(&mut parts, |part| part.votes);
     parts
 }
 
@@ -97,7 +99,7 @@ pub fn says(parts: &[Part]) -> String {
         return tr("No votes yet.").to_owned();
     }
     let mut largest: Vec<_> = parts.iter().filter(|part| part.votes > Some(0)).collect();
-    largest.sort_by_key(|part| std::cmp::Reverse(part.votes));
+    sort_greatest_first(&mut largest, |part| part.votes);
     let list: Vec<_> =
         largest.iter().take(3).map(|part| format!("{} {}", part.name, format::percent(part.share))).collect();
     let of = format::counted(known, "vote", "votes");
@@ -224,7 +226,7 @@ pub fn splits(locations: &[LocationResult], contest: &ContestId, standings: &[St
             })
         })
         .collect();
-    splits.sort_by(|one, other| other.votes.cmp(&one.votes).then_with(|| one.name.cmp(&other.name)));
+    sort_by(&mut splits, |one, other| other.votes.cmp(&one.votes).then_with(|| one.name.cmp(&other.name)));
     splits
 }
 

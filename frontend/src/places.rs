@@ -14,6 +14,7 @@ use tallyboard_shared::{
 
 use crate::{
     format,
+    order::sort_by,
     standings::{Standing, Tone},
     table::{Cell, Row, Table},
     texts::tr,
@@ -220,7 +221,7 @@ pub fn arrange(mut rows: Vec<PlaceRow>, arrangement: &Arrangement) -> Page {
             row.name.to_lowercase().contains(&needle) || row.id.as_str().to_lowercase() == needle
         });
     }
-    rows.sort_by(|one, other| {
+    sort_by(&mut rows, |one, other| {
         ordering(one, other, arrangement.column, arrangement.descending)
             .then_with(|| one.name.cmp(&other.name))
     });

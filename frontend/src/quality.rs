@@ -1,6 +1,6 @@
 //! How sound the count is: what was not counted and why, what came late, and what is still to be counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tallyboard_shared::{
     Timestamp,
@@ -13,6 +13,7 @@ use crate::{
     charts::curves::Curve,
     format,
     history::{Point, Series},
+    order::sort_greatest_first,
     parts::Part,
     say,
     standings::{PALETTE_LEN, Tone},
@@ -89,7 +90,7 @@ pub fn reasons(totals: &Totals) -> Vec<Part> {
             share: ratio(*votes, sum),
         })
         .collect();
-    parts.sort_by_key(|part| std::cmp::Reverse(part.votes));
+    sort_greatest_first(&mut parts, |part| part.votes);
     parts
 }
 
@@ -117,10 +118,10 @@ const LINES_MAX: usize = 5;
 pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
     let points = series.points();
     let times_ms = points.iter().map(|point| point.as_of_ms).collect();
-    let seen: BTreeSet<Reason> = points.iter().flat_map(|point| point.rejected.keys().copied()).collect();
-    let mut reasons: Vec<Reason> = seen.into_iter().collect();
+    let is_seen = |reason: &Reason| points.iter().any(|point| point.rejected.contains_key(reason));
+    let mut reasons: Vec<Reason> = Reason::ALL.into_iter().filter(is_seen).collect();
     let newest = |reason: &Reason| points.last().and_then(|point| point.rejected.get(reason)).copied();
-    reasons.sort_by_key(|reason| std::cmp::Reverse(newest(reason)));
+    sort_greatest_first(&mut reasons, newest);
     let curve = |key: &str, name: &str, tone, count: &dyn Fn(&QualityPoint) -> u64| Curve {
         key: key.to_owned(),
         name: name.to_owned(),
@@ -144,7 +145,7 @@ pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
 /// list of all reasons has the next that is free.
 fn colors(reasons: &[Reason]) -> BTreeMap<Reason, usize> {
     let mut colors = BTreeMap::new();
-    for reason in reasons.iter().copied().collect::<BTreeSet<_>>() {
+    for reason in Reason::ALL.into_iter().filter(|reason| reasons.contains(reason)) {
         let mut wheel = (0..PALETTE_LEN).map(|step| (reason as usize + step) % PALETTE_LEN);
         let is_free = |position: &usize| colors.values().all(|taken| taken != position);
         let color = wheel.find(is_free).unwrap_or(reason as usize % PALETTE_LEN);
@@ -315,6 +316,8 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::board::samples;
     use tallyboard_shared::{ids::Partition, message::FeedState};

@@ -11,6 +11,7 @@ use tallyboard_shared::{
 
 use crate::{
     format,
+    order::sort_by,
     parts::Part,
     quality::Fact,
     say,
@@ -76,7 +77,7 @@ fn above(election: &Election, id: &LocationId) -> Vec<(LocationId, String)> {
 fn parts(election: &Election, results: &Results, id: &LocationId) -> Vec<LocationResult> {
     let children = election.locations.iter().filter(|place| place.parent.as_ref() == Some(id));
     let mut parts: Vec<_> = children.filter_map(|place| figures(election, results, &place.id)).collect();
-    parts.sort_by(|one, other| one.name.cmp(&other.name));
+    sort_by(&mut parts, |one, other| one.name.cmp(&other.name));
     parts
 }
 
@@ -88,7 +89,7 @@ pub fn roots(election: &Election, results: &Results) -> Vec<LocationResult> {
     }
     let roots = election.locations.iter().filter(|place| place.parent.is_none());
     let mut roots: Vec<_> = roots.filter_map(|place| figures(election, results, &place.id)).collect();
-    roots.sort_by(|one, other| one.name.cmp(&other.name));
+    sort_by(&mut roots, |one, other| one.name.cmp(&other.name));
     roots
 }
 

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tallyboard_shared::{ids::CandidateId, results::ContestResult};
 
-use crate::format;
-use crate::{say, texts::tr};
+use crate::{format, order::sort_greatest_first, say, texts::tr};
 
 /// How many candidates a chart shows by name before the rest is folded into one.
 pub const CHART_CANDIDATES_MAX: usize = 8;
@@ -92,7 +91,7 @@ pub fn ranked(contest: &ContestResult) -> Vec<Standing> {
         })
         .collect();
     tell_apart(&mut standings);
-    standings.sort_by_key(|standing| std::cmp::Reverse(standing.votes));
+    sort_greatest_first(&mut standings, |standing| standing.votes);
     standings
 }
 

@@ -11,6 +11,7 @@ use tallyboard_shared::{
 
 use crate::{
     format,
+    order::{sort_by, sort_greatest_first},
     outlines::Outlines,
     places::{self, Lead, PlaceRow},
     say,
@@ -160,14 +161,14 @@ pub fn tiles(
             })
         })
         .collect();
-    tiles.sort_by_key(|tile| (tile.row, tile.column));
+    sort_by(&mut tiles, |one, other| (one.row, one.column).cmp(&(other.row, other.column)));
     tiles
 }
 
 /// The candidates' colors in an order that stays while ranks change.
 fn patterns(standings: &[Standing]) -> Vec<&Tone> {
     let mut order: Vec<_> = standings.iter().collect();
-    order.sort_by(|one, other| one.id.cmp(&other.id));
+    sort_by(&mut order, |one, other| one.id.cmp(&other.id));
     order.into_iter().map(|standing| &standing.tone).collect()
 }
 
@@ -306,7 +307,7 @@ pub fn says(tiles: &[Tile], rows: &[PlaceRow]) -> String {
         let places = format::counted(tiles.len() as u64, "place", "places");
         return say!("{places} on the map; nobody leads in any yet.", places = places);
     }
-    ahead.sort_by_key(|(_, places)| std::cmp::Reverse(*places));
+    sort_greatest_first(&mut ahead, |(_, places)| *places);
     let list: Vec<_> = ahead
         .iter()
         .take(5)

@@ -1,5 +1,7 @@
 //! The vertical axis of lines, and the places of the labels at their ends.
 
+use crate::order::sort_by;
+
 /// The distance that two labels keep.
 const LABEL_HEIGHT: f64 = 16.0;
 
@@ -65,7 +67,7 @@ pub(super) fn label_shifts(ends: &[Option<f64>], scale: &Scale, height: f64) -> 
         .enumerate()
         .filter_map(|(position, value)| Some((position, scale.depth((*value)?, height))))
         .collect();
-    labels.sort_by(|one, other| one.1.total_cmp(&other.1));
+    sort_by(&mut labels, |one, other| one.1.total_cmp(&other.1));
     let mut places: Vec<f64> = labels.iter().map(|(_, depth)| *depth).collect();
     for position in 1..places.len() {
         places[position] = places[position].max(places[position - 1] + LABEL_HEIGHT);
