@@ -1,13 +1,10 @@
-// The parts of ECharts that the dashboard draws with, as the global `echarts` that the dashboard calls.
+// The parts of ECharts that every chart is drawn with, as the global `echarts` that the dashboard calls.
 import * as core from "echarts/core";
 import { BarChart, LineChart, PieChart } from "echarts/charts";
-import {
-  AriaComponent,
-  DataZoomComponent,
-  GridComponent,
-  LegendComponent,
-  TooltipComponent,
-} from "echarts/components";
+// Not from "echarts/components": all that is exported there would count as shared with the other part.
+import { install as AriaComponent } from "echarts/lib/component/aria/install.js";
+import { install as GridComponent } from "echarts/lib/component/grid/install.js";
+import { install as TooltipComponent } from "echarts/lib/component/tooltip/install.js";
 import { LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 
@@ -15,10 +12,8 @@ core.use([
   AriaComponent,
   BarChart,
   CanvasRenderer,
-  DataZoomComponent,
   GridComponent,
   LabelLayout,
-  LegendComponent,
   LineChart,
   PieChart,
   TooltipComponent,

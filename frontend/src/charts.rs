@@ -170,6 +170,9 @@ pub fn EChart(
     /// Told the key of the bar or slice that was clicked.
     #[prop(optional_no_strip)]
     on_pick: Option<Callback<String>>,
+    /// Told once it is drawn.
+    #[prop(optional)]
+    is_drawn: RwSignal<bool>,
 ) -> impl IntoView {
     let node = NodeRef::<html::Div>::new();
     let mounted = StoredValue::new_local(None::<Mounted>);
@@ -178,7 +181,7 @@ pub fn EChart(
     let is_seen = sight_of(node);
     Effect::new(move |_| {
         let Some(element) = node.get().filter(|_| is_seen.get()) else { return };
-        match loading.library() {
+        match loading.library(drawing.with(Drawing::has_controls)) {
             Library::NotAsked | Library::OnItsWay => return,
             Library::There => {}
             Library::Missing => return missing.set(true),
@@ -189,7 +192,10 @@ pub fn EChart(
                     *mounted = Mounted::new(&element, on_pick);
                 }
                 match mounted {
-                    Some(mounted) => mounted.draw(drawing),
+                    Some(mounted) => {
+                        mounted.draw(drawing);
+                        is_drawn.maybe_update(|is_drawn| !std::mem::replace(is_drawn, true));
+                    }
                     None => missing.set(true),
                 }
             });

@@ -51,6 +51,12 @@ impl Drawing {
         self
     }
 
+    /// Whether it has what only the second part of ECharts can draw (`echarts/controls.js`).
+    #[must_use]
+    pub fn has_controls(&self) -> bool {
+        ["dataZoom", "legend"].iter().any(|part| self.0.get(part).is_some())
+    }
+
     /// The option as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -197,8 +203,10 @@ mod tests {
     fn what_cannot_be_touched_has_no_slider() {
         let palette = crate::palette::sample();
         let parts = json!({ "grid": { "bottom": 62 }, "series": [] });
-        let drawing = Drawing::new(parts, json!({ "dataZoom": zoom(&palette) }), &palette).untouchable();
-        assert!(drawing.option().get("dataZoom").is_none());
+        let drawing = Drawing::new(parts, json!({ "dataZoom": zoom(&palette) }), &palette);
+        assert!(drawing.has_controls());
+        let drawing = drawing.untouchable();
+        assert!(drawing.option().get("dataZoom").is_none() && !drawing.has_controls());
         assert_eq!(drawing.option()["grid"]["bottom"], 28);
     }
 

@@ -19,38 +19,49 @@ pub(super) enum Library {
     Missing,
 }
 
-/// Where ECharts stands, for all charts of the page.
+/// Where the two parts of ECharts stand, for all charts of the page.
 #[derive(Clone, Copy)]
-pub struct Loading(RwSignal<Library>);
+pub struct Loading {
+    charts: RwSignal<Library>,
+    controls: RwSignal<Library>,
+}
 
 impl Loading {
     /// Nothing is fetched yet.
     #[must_use]
     pub fn by_need() -> Self {
-        Self(RwSignal::new(Library::NotAsked))
+        Self { charts: RwSignal::new(Library::NotAsked), controls: RwSignal::new(Library::NotAsked) }
     }
 
-    /// Where ECharts stands; it is fetched if nobody has asked before.
-    pub(super) fn library(self) -> Library {
-        let library = self.0.get();
-        if library != Library::NotAsked {
-            return library;
-        }
-        let asked = if fetch(self.0).is_some() { Library::OnItsWay } else { Library::Missing };
-        self.0.set(asked);
-        asked
+    /// Where ECharts stands, with the controls where they are wanted; what nobody has asked for before is fetched.
+    pub(super) fn library(self, with_controls: bool) -> Library {
+        let charts = asked(self.charts, "echarts");
+        // Both are on their way at the same time, and run in this order.
+        let controls = if with_controls { asked(self.controls, "echarts-controls") } else { Library::There };
+        if charts == Library::There { controls } else { charts }
     }
 }
 
-/// The page names the script without running it.
-fn fetch(state: RwSignal<Library>) -> Option<()> {
-    let named = document().get_element_by_id("echarts")?;
+fn asked(part: RwSignal<Library>, name: &str) -> Library {
+    let library = part.get();
+    if library != Library::NotAsked {
+        return library;
+    }
+    let asked = if fetch(part, name).is_some() { Library::OnItsWay } else { Library::Missing };
+    part.set(asked);
+    asked
+}
+
+/// The page names the scripts without running them.
+fn fetch(state: RwSignal<Library>, name: &str) -> Option<()> {
+    let named = document().get_element_by_id(name)?;
     let script: HtmlScriptElement = document().create_element("script").ok()?.dyn_into().ok()?;
     for attribute in ["src", "integrity"] {
         if let Some(value) = named.get_attribute(attribute) {
             script.set_attribute(attribute, &value).ok()?;
         }
     }
+    script.set_async(false);
     let on_load = Closure::once_into_js(move || state.set(Library::There));
     let on_error = Closure::once_into_js(move || state.set(Library::Missing));
     script.set_onload(Some(on_load.unchecked_ref()));

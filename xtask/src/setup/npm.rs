@@ -36,11 +36,12 @@ pub(crate) fn install(package_dir: &Path) -> Result<()> {
 /// Bundles the part of ECharts that the dashboard uses, unless the bundle is newer than what it is made of.
 pub(crate) fn bundle_echarts(frontend: &Path) -> Result<()> {
     let what = "ECharts bundle";
-    let bundle = frontend.join("echarts/echarts.min.js");
+    // Of its two parts the one that is written last.
+    let bundle = frontend.join("echarts/controls.min.js");
     let mut inputs = vec![frontend.join("package.json"), frontend.join("package-lock.json")];
     for entry in fs::read_dir(frontend.join("echarts")).context("frontend/echarts")? {
         let path = entry?.path();
-        if path != bundle {
+        if !path.to_string_lossy().ends_with(".min.js") {
             inputs.push(path);
         }
     }
