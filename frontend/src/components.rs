@@ -8,6 +8,7 @@ pub mod face;
 pub mod facts;
 pub mod figure_table;
 pub mod figures;
+mod followed;
 pub mod footer;
 pub mod header;
 pub mod headline;

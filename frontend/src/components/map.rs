@@ -6,7 +6,9 @@ use std::{collections::HashMap, sync::Arc};
 use leptos::prelude::*;
 use tallyboard_shared::ids::{CandidateId, LocationId};
 
-use super::{chart_panel::Tools, figure_table::FigureTable, panel::Panel, selector::Selector};
+use super::{
+    chart_panel::Tools, figure_table::FigureTable, followed::Followed, panel::Panel, selector::Selector,
+};
 use crate::{
     app::Context,
     download, map_art,
@@ -135,7 +137,9 @@ const HATCHES: [&str; PATTERNS_LEN] = [
 
 #[component]
 fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
-    let by_id = by_id(drawn);
+    let followed = Followed::new(drawn);
+    let positions: HashMap<LocationId, usize> = drawn
+        .with_untracked(|drawn| drawn.iter().enumerate().map(|(at, tile)| (tile.id.clone(), at)).collect());
     let hatches = HATCHES.into_iter().enumerate().map(|(number, lines)| {
         view! {
             <pattern id=format!("hatch-{number}") width="10" height="10" patternUnits="userSpaceOnUse">
@@ -145,8 +149,8 @@ fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
     });
     let shapes = outlines.shapes.iter().map(|shape| {
         let id = shape.id.clone();
-        let tile = Memo::new(move |_| by_id.with(|by_id| by_id.get(&id).cloned()));
-        view! { <ShapeLink tile path=shape.path.clone() label=shape.label/> }
+        let tile = followed.tile(id.clone(), positions.get(&id).copied().unwrap_or(usize::MAX));
+        view! { <ShapeLink id tile path=shape.path.clone() label=shape.label/> }
     });
     let frame = format!("-2 -2 {:.0} {:.0}", outlines::WIDTH + 4.0, outlines.height + 4.0);
     view! {
@@ -158,11 +162,17 @@ fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
 }
 
 #[component]
-fn ShapeLink(tile: Memo<Option<Tile>>, path: String, label: Option<[f64; 2]>) -> impl IntoView {
+fn ShapeLink(
+    id: LocationId,
+    tile: RwSignal<Option<Tile>>,
+    path: String,
+    label: Option<[f64; 2]>,
+) -> impl IntoView {
     let navigation = Navigation::of_view();
     let text =
         move |of: fn(&Tile) -> String| move || tile.with(|tile| tile.as_ref().map(of).unwrap_or_default());
-    let href = move || tile.with(|tile| tile.as_ref().map(|tile| navigation.to_place(&tile.id)));
+    let id = StoredValue::new(id);
+    let href = move || id.with_value(|id| navigation.to_place(id));
     let tone = move || tile.with(|tile| tile.as_ref()?.tone.as_ref().map(crate::standings::Tone::css));
     let depth = move || tile.with(|tile| tile.as_ref().map(|tile| format!("{:.0}%", tile.depth * 100.0)));
     let hatch = move || {
@@ -172,11 +182,9 @@ fn ShapeLink(tile: Memo<Option<Tile>>, path: String, label: Option<[f64; 2]>) ->
     // The router follows links of HTML alone.
     let follow = move |event: leptos::ev::MouseEvent| {
         let elsewhere = event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0;
-        if let Some(id) = tile.with_untracked(|tile| tile.as_ref().map(|tile| tile.id.clone()))
-            && !elsewhere
-        {
+        if !elsewhere {
             event.prevent_default();
-            navigation.open(|address| *address = address.at(id));
+            navigation.open(|address| *address = address.at(id.get_value()));
         }
     };
     let hatched = path.clone();
@@ -196,35 +204,32 @@ fn ShapeLink(tile: Memo<Option<Tile>>, path: String, label: Option<[f64; 2]>) ->
     }
 }
 
-/// The tiles by place. Those that nobody sees are kept right too: a screen reader reads them all the same.
-fn by_id(drawn: Memo<Vec<Tile>>) -> Memo<HashMap<LocationId, Tile>> {
-    Memo::new(move |_| drawn.with(|drawn| drawn.iter().map(|tile| (tile.id.clone(), tile.clone())).collect()))
-}
-
 #[component]
 fn Tiles(drawn: Memo<Vec<Tile>>) -> impl IntoView {
     let order = Memo::new(move |_| {
         drawn.with(|drawn| {
-            drawn.iter().map(|tile| (tile.id.clone(), tile.row, tile.column)).collect::<Vec<_>>()
+            let tiles = drawn.iter().enumerate();
+            tiles.map(|(at, tile)| (tile.id.clone(), tile.row, tile.column, at)).collect::<Vec<_>>()
         })
     });
-    let by_id = by_id(drawn);
+    let followed = Followed::new(drawn);
     view! {
         <ul class="tiles" data-testid="map-tiles">
-            <For each=move || order.get() key=Clone::clone children=move |(id, row, column)| {
-                let tile = Memo::new(move |_| by_id.with(|by_id| by_id.get(&id).cloned()));
-                view! { <TileLink tile row column/> }
+            <For each=move || order.get() key=|(id, row, column, _)| (id.clone(), *row, *column) children=move |(id, row, column, at)| {
+                let tile = followed.tile(id.clone(), at);
+                view! { <TileLink id tile row column/> }
             }/>
         </ul>
     }
 }
 
 #[component]
-fn TileLink(tile: Memo<Option<Tile>>, row: u16, column: u16) -> impl IntoView {
+fn TileLink(id: LocationId, tile: RwSignal<Option<Tile>>, row: u16, column: u16) -> impl IntoView {
     let navigation = Navigation::of_view();
     let text =
         move |of: fn(&Tile) -> String| move || tile.with(|tile| tile.as_ref().map(of).unwrap_or_default());
-    let href = move || tile.with(|tile| tile.as_ref().map(|tile| navigation.to_place(&tile.id)));
+    let id = StoredValue::new(id);
+    let href = move || id.with_value(|id| navigation.to_place(id));
     let tone = move || tile.with(|tile| tile.as_ref()?.tone.as_ref().map(crate::standings::Tone::css));
     let depth = move || tile.with(|tile| tile.as_ref().map(|tile| format!("{:.0}%", tile.depth * 100.0)));
     let pattern = move || {
