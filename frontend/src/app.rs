@@ -120,6 +120,44 @@ async fn read_map() -> Option<Outlines> {
     Outlines::parse(&answer.text().await.ok()?)
 }
 
+/// How much of its first screen the page has built. In one go that holds a phone up for half a second; so what is seen
+/// first is shown first, and the rest follows, each part in a task of its own. Later screens are built at once.
+#[derive(Clone, Copy)]
+pub struct Unfolding(RwSignal<usize>);
+
+impl Unfolding {
+    /// The number of parts that follow the first.
+    pub const PARTS: usize = 4;
+
+    fn start(begins: Memo<bool>) -> Self {
+        let unfolding = Self(RwSignal::new(0));
+        Effect::new(move |_| {
+            if begins.get() {
+                unfolding.go_on();
+            }
+        });
+        unfolding
+    }
+
+    fn go_on(self) {
+        if self.0.get_untracked() < Self::PARTS {
+            set_timeout(
+                move || {
+                    self.0.update(|parts| *parts += 1);
+                    self.go_on();
+                },
+                Duration::ZERO,
+            );
+        }
+    }
+
+    /// Whether a part's turn has come, counted from 1.
+    #[must_use]
+    pub fn has_reached(self, part: usize) -> bool {
+        self.0.get() >= part
+    }
+}
+
 /// The whole page.
 #[component]
 pub fn App() -> impl IntoView {
@@ -128,6 +166,7 @@ pub fn App() -> impl IntoView {
     let path = window().location().pathname().unwrap_or_default();
     let base = StoredValue::new(folder(&path).to_owned());
     let begins = begins(Context::of_view().feed);
+    provide_context(Unfolding::start(begins));
     Effect::new(move |_| {
         if let Some(boot) = document().get_element_by_id("boot").filter(|_| begins.get()) {
             boot.remove();

@@ -16,7 +16,7 @@ use self::{
 };
 use crate::{
     address::Screen,
-    app::Context,
+    app::{Context, Unfolding},
     components::{chart_panel::Source, header::use_freshness, notice::Waiting},
 };
 
@@ -33,6 +33,7 @@ pub fn Page(
     let board = Context::of_view().feed.board;
     let welcomed = Memo::new(move |_| board.with(|board| board.election.is_some()));
     let freshness = use_freshness();
+    let unfolding: Unfolding = expect_context();
     let results = Memo::new(move |_| board.with(|board| board.results.clone()));
     let shown = Shown::new(results.into());
     provide_context(Source(shown.stamp));
@@ -45,7 +46,8 @@ pub fn Page(
         Screen::Quality => view! { <QualityPage shown/> }.into_any(),
     };
     view! {
-        <main id="main" tabindex="-1" class:outdated=move || welcomed.get() && freshness.get().fades()>
+        <main id="main" tabindex="-1" class:unfolding=move || !unfolding.has_reached(Unfolding::PARTS)
+            class:outdated=move || welcomed.get() && freshness.get().fades()>
             <Show when=move || welcomed.get() fallback=Waiting>{page}</Show>
         </main>
     }

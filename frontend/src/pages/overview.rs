@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{quality::Reasons, shown::Shown};
 use crate::{
     address::Screen,
-    app::Context,
+    app::{Context, Unfolding},
     charts::{
         drawing::Drawing,
         shares_donut::shares_donut,
@@ -38,6 +38,7 @@ pub fn Overview(
     shown: Shown,
 ) -> impl IntoView {
     let context = Context::of_view();
+    let unfolding: Unfolding = expect_context();
     let headline = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
     let lede = Memo::new(move |_| shown.lede(context.offset_minutes.get()));
     let rejected = Memo::new(move |_| {
@@ -49,11 +50,13 @@ pub fn Overview(
         <ContestPicker shown/>
         <Headline headline lede/>
         <Figures results=shown.results/>
-        <Standings shown/>
-        <Moved shown/>
-        <MapPanel shown/>
-        <Tables shown/>
-        <Show when=move || rejected.get()><Reasons shown/></Show>
+        <Show when=move || unfolding.has_reached(1)><Standings shown/></Show>
+        <Show when=move || unfolding.has_reached(2)><Moved shown/></Show>
+        <Show when=move || unfolding.has_reached(3)><MapPanel shown/></Show>
+        <Show when=move || unfolding.has_reached(4)>
+            <Tables shown/>
+            <Show when=move || rejected.get()><Reasons shown/></Show>
+        </Show>
     }
 }
 
