@@ -49,6 +49,9 @@ pub fn ChartPanel(
     let Chart { drawing, table, says, blank } = chart;
     let open = RwSignal::new(false);
     let drawn = Memo::new(move |_| blank.with(Option::is_none));
+    let (is_printed, is_drawn) = (printed(), RwSignal::new(false));
+    // Paper shows the table of a chart that nobody scrolled to before it was printed.
+    let in_figures = Memo::new(move |_| open.get() || is_printed.get() && !is_drawn.get());
     view! {
         <Panel id title measure tools=move || view! {
             <Show when=move || drawn.get()><Tools id title open table chart_id=chart_id(id)/></Show>
@@ -58,14 +61,26 @@ pub fn ChartPanel(
                 when=move || drawn.get()
                 fallback=move || view! { <p class="blank" data-testid="blank">{move || blank.get()}</p> }
             >
-                <EChart id=chart_id(id) drawing on_pick/>
+                <EChart id=chart_id(id) drawing on_pick is_drawn/>
                 <p class="says" data-testid=format!("says-{id}")>{move || says.get()}</p>
-                <Show when=move || open.get()>
+                <Show when=move || in_figures.get()>
                     <FigureTable id table caption=title/>
                 </Show>
             </Show>
         </Panel>
     }
+}
+
+/// Whether the page is being printed.
+fn printed() -> RwSignal<bool> {
+    let is_printed = RwSignal::new(false);
+    let before = window_event_listener(leptos::ev::beforeprint, move |_| is_printed.set(true));
+    let after = window_event_listener(leptos::ev::afterprint, move |_| is_printed.set(false));
+    on_cleanup(move || {
+        before.remove();
+        after.remove();
+    });
+    is_printed
 }
 
 fn chart_id(panel: &str) -> String {

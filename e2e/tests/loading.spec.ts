@@ -1,0 +1,117 @@
+// How the page loads: what is fetched, in which order it is built, and what is there before everything is.
+
+import { thousandPlaces } from "../measure/thousand.ts";
+import { expect, test } from "./fixtures.ts";
+
+const QUAYS = ["--election", "tests/breakdowns.toml"];
+
+/** So much may be transferred until a screen stands with its charts, in bytes; docs/benchmarks.md has what it is. */
+const TRANSFER_MAX = { desktop: 560_000, phone: 400_000 };
+
+for (const [device, viewport] of Object.entries({
+  desktop: { width: 1440, height: 900 },
+  phone: { width: 390, height: 844 },
+}) as [keyof typeof TRANSFER_MAX, { width: number; height: number }][]) {
+  test(`the first screen is small, and the browser finds nothing to warn of: ${device}`, async ({ dashboard, serve }) => {
+    const server = await serve("--simulate", "500/s");
+    const { page } = dashboard;
+    await page.setViewportSize(viewport);
+    const warnings: string[] = [];
+    page.on("console", (message) => message.type() === "warning" && warnings.push(message.text()));
+    let transferred = 0;
+    const cdp = await page.context().newCDPSession(page);
+    cdp.on("Network.loadingFinished", ({ encodedDataLength }) => (transferred += encodedDataLength));
+    await cdp.send("Network.enable");
+    await dashboard.open(server.url);
+    await dashboard.expectCounting();
+    if (device === "desktop") await expect(page.locator("#chart-shares canvas")).toBeVisible();
+    await expect(page.getByTestId("place-row").first()).toBeAttached();
+    await page.waitForLoadState("load");
+    expect(warnings).toEqual([]);
+    expect(transferred).toBeGreaterThan(100_000);
+    expect(transferred).toBeLessThan(TRANSFER_MAX[device]);
+  });
+}
+
+test("what zooms charts and explains their colors is fetched for the first chart that has it", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  const { page } = dashboard;
+  const scripts: string[] = [];
+  page.on("request", (request) => {
+    const name = /(echarts|controls)\.min/.exec(request.url())?.[1];
+    if (name) scripts.push(name);
+  });
+  await dashboard.goTo(server.url, "");
+  await dashboard.chartData("chart-moved");
+  expect(scripts).toEqual(["echarts"]);
+  await page.getByTestId("screen-contest").click();
+  await expect(page.locator("#chart-race canvas").first()).toBeVisible();
+  expect(scripts).toEqual(["echarts", "controls"]);
+});
+
+test("every place of a large map is right, those out of sight too", async ({ dashboard, serve }) => {
+  const server = await serve("--election", await thousandPlaces());
+  const { page } = dashboard;
+  await dashboard.open(server.url);
+  const tile = (number: number) => page.getByTestId("map-tiles").getByRole("link", { name: `Place ${number}:` });
+  await expect(tile(999)).toHaveAccessibleName("Place 999: no votes");
+  const vote = (candidate: string, places: number[]) =>
+    server.vote(
+      places.flatMap((number) =>
+        Array.from({ length: 20 }, (_, voter) => ({
+          voter_id: `${candidate}-${number}-${voter}`,
+          voting_time: "2026-11-03 08:10:00",
+          candidate_id: candidate,
+          contest_id: "mayor",
+          location_id: `P${number}`,
+        })),
+      ),
+    );
+  await vote("ada", [0, 99, 100, 555, 999]);
+  for (const number of [0, 99, 100, 555, 999]) {
+    await expect(tile(number)).toHaveAccessibleName(`Place ${number}: Ada +100.0`);
+  }
+  await vote("ben", [0, 999]);
+  for (const number of [0, 999]) await expect(tile(number)).toHaveAccessibleName(`Place ${number}: tied`);
+  await expect(tile(555)).toHaveAccessibleName("Place 555: Ada +100.0");
+  await expect(tile(1)).toHaveAccessibleName("Place 1: no votes");
+});
+
+test("paper has the table of a chart that was never drawn", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  dashboard.failing.push(/echarts/);
+  await page.route("**/echarts*", (route) => route.abort());
+  await server.vote(
+    Array.from({ length: 20 }, (_, voter) => ({
+      voter_id: `v${voter}`,
+      voting_time: "2026-11-03 08:10:00",
+      candidate_id: "ada",
+      contest_id: "council",
+      location_id: "N",
+    })),
+  );
+  await page.setViewportSize({ width: 390, height: 844 });
+  await dashboard.goTo(server.url, "");
+  const figures = page.getByTestId("figures-votes");
+  await expect(page.getByTestId("says-votes")).toBeAttached();
+  await expect(figures).toHaveCount(0);
+  await page.emulateMedia({ media: "print" });
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  await expect(figures.locator("tbody tr").first()).toContainText("Ada Lindqvist");
+  await expect(page.locator("#chart-votes")).toBeHidden();
+  await page.emulateMedia({ media: "screen" });
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  await expect(figures).toHaveCount(0);
+});
+
+test("a chart that was drawn is on paper itself", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  const { page } = dashboard;
+  await dashboard.goTo(server.url, "");
+  await expect(page.locator("#chart-votes canvas").first()).toBeVisible();
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  await expect(page.locator("#chart-moved canvas").first()).toBeVisible();
+  await expect(page.getByTestId("figures-moved")).toHaveCount(0);
+  await expect(page.getByTestId("figures-votes")).toHaveCount(0);
+});
