@@ -106,6 +106,9 @@ test("a place has its candidates, its turnout, and a way up and down", async ({ 
   await expect(dashboard.headline).toHaveText("Harbor");
   await page.goto(`${server.url}/place?place=nowhere`);
   await expect(dashboard.headline).toHaveText("No such place");
+  await page.goto(`${server.url}/contest?contest=nothing`);
+  await expect(dashboard.headline).toHaveText("No such contest");
+  await expect(page.locator("main .panel")).toHaveCount(0);
 });
 
 test("the map leads to its places, and its colors can be chosen", async ({ dashboard, serve }) => {

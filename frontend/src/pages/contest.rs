@@ -38,6 +38,26 @@ pub fn ContestPage(
     /// What is shown.
     shown: Shown,
 ) -> impl IntoView {
+    let address = Navigation::of_view().address;
+    // A link may name a contest of another definition: what is shown of a different one must not pass for it.
+    let is_unknown = Memo::new(move |_| {
+        let Some(asked) = address.with(|address| address.contest.clone()) else { return false };
+        shown.results.with(|results| {
+            results.as_ref().is_some_and(|results| results.contests.iter().all(|contest| contest.id != asked))
+        })
+    });
+    view! {
+        <ContestPicker shown/>
+        <Show when=move || !is_unknown.get() fallback=move || view! {
+            <Headline headline=tr("No such contest").to_owned() lede=tr("Neither the definition nor a vote names it.").to_owned()/>
+        }>
+            <Views shown/>
+        </Show>
+    }
+}
+
+#[component]
+fn Views(shown: Shown) -> impl IntoView {
     // Without a definition there is no contest before the first vote.
     let title = Memo::new(move |_| {
         shown.contest.with(|contest| {
@@ -57,7 +77,6 @@ pub fn ContestPage(
     });
     let has = move |by| breakdowns.with(|known| known.as_ref().is_some_and(|known| known.contains(&by)));
     view! {
-        <ContestPicker shown/>
         <Headline headline=title lede/>
         <RacePanel shown track race/>
         <DuelPanel shown track race/>
