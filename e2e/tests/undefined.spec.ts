@@ -40,3 +40,26 @@ test("candidates, pictures and places come out of the votes", async ({ dashboard
   await expect(faces.nth(2).locator("img")).toHaveCount(0);
   await expect(page.getByTestId("candidate-row").nth(2)).toContainText("<img src=x onerror=alert(1)>");
 });
+
+test("names without end make no screen wider than a phone", async ({ dashboard, serve }) => {
+  const server = await serve();
+  const { page } = dashboard;
+  const place = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch";
+  const votes = Array.from({ length: 30 }, (_, number) => ({
+    voter_id: `v-${number}`,
+    candidate_id: `c${number % 2}`,
+    candidate_name: `${"A".repeat(60)} Of The Very Long Name Without End ${number % 2}`,
+    voting_time: "2026-11-03 08:15:00",
+    address: { state: place },
+  }));
+  await server.vote(votes);
+  for (const width of [320, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    for (const screen of ["", "contest", "place", `place?place=${place}`, "quality"]) {
+      await page.goto(`${server.url}/${screen}`);
+      await expect(dashboard.headline).toBeVisible();
+      if (screen === "contest") await expect(page.locator("#duel select").first()).toHaveValue(/^c/);
+      await dashboard.expectNoSidewaysScroll();
+    }
+  }
+});
