@@ -259,9 +259,13 @@ impl State {
 
     /// Ends every fault of the brokers, as at the end of a night.
     pub(crate) fn heal(&mut self) {
-        self.weather = Weather::default();
+        let weather = std::mem::take(&mut self.weather);
         let delayed = std::mem::take(&mut self.delayed);
         self.deliver(delayed);
+        if weather.compaction > 0 {
+            // What was delayed for long is then the only record of its key.
+            self.compact();
+        }
         for line in self.lines.values_mut() {
             line.cut_until_ms = 0;
             line.dies_in = None;
