@@ -177,11 +177,19 @@ pub(crate) const PLANTED: &[Planted] = &[
     },
     Planted {
         name: "count-from-the-end-of-an-incomplete-log",
-        edits: &[Edit {
-            file: WORKER,
-            find: "        if first <= next {",
-            replace: "        if first <= next || next == 0 {",
-        }],
+        edits: &[
+            Edit {
+                file: WORKER,
+                find: "        if first <= next {",
+                replace: "        if first <= next || next == 0 {",
+            },
+            // Else the reader refuses.
+            Edit {
+                file: WORKER,
+                find: "(*partition, counter.start_offset()));",
+                replace: "(*partition, counter.start_offset().max(bounds.get(partition).map_or(0, |bounds| bounds.start))));",
+            },
+        ],
     },
     Planted {
         name: "voters-synced-after-the-tally-and-not-checked",
@@ -197,14 +205,6 @@ pub(crate) const PLANTED: &[Planted] = &[
                 replace: "if !rest.is_empty() {",
             },
         ],
-    },
-    Planted {
-        name: "stale-checkpoint-steps-are-stored",
-        edits: &[Edit {
-            file: CHECKPOINT,
-            find: "        if files.generation != step.generation {\n            return Ok(());\n        }\n",
-            replace: "",
-        }],
     },
     Planted {
         name: "resumed-without-discovered-names",
