@@ -246,7 +246,7 @@ impl State {
         self.end_old_transactions();
         self.watch_sessions();
         if self.happens(self.weather.compaction) {
-            self.compact();
+            self.compact(|rng, stable| rng.random_range(0..=stable));
         }
     }
 
@@ -264,7 +264,7 @@ impl State {
         self.deliver(delayed);
         if weather.compaction > 0 {
             // What was delayed for long is then the only record of its key.
-            self.compact();
+            self.compact(|_, stable| stable);
         }
         for line in self.lines.values_mut() {
             line.cut_until_ms = 0;
@@ -457,12 +457,12 @@ impl State {
         }
     }
 
-    /// Removes older records of keys from compacted topics, up to somewhere.
-    fn compact(&mut self) {
+    /// Removes older records of keys from compacted topics, of those that have an outcome as many as `until` says.
+    fn compact(&mut self, until: fn(&mut Xoshiro256PlusPlus, u64) -> u64) {
         for topic in self.topics.values_mut().filter(|topic| topic.cleanup == Cleanup::Compact) {
             for log in &mut topic.partitions {
                 let stable = log.stable_end();
-                let clean = usize::try_from(self.rng.random_range(0..=stable)).expect("logs are short");
+                let clean = usize::try_from(until(&mut self.rng, stable)).expect("logs are short");
                 let mut seen = BTreeSet::new();
                 for entry in log.entries[..clean].iter_mut().rev() {
                     if entry.state == EntryState::Committed && !seen.insert(entry.record.key.clone()) {
