@@ -68,7 +68,7 @@ pub const FINGERPRINT_BYTES: usize = 12;
 /// Of so many tables one grows at a time: the growth in one step is 1/64 of the whole, and its pause with it.
 const SHARDS: u8 = 64;
 
-/// The hash space is dealt out in 4,096 slots: from 52 for the smallest table to 77 for the largest.
+/// The hash space is dealt out in 4,096 slots: from 52 for the smallest table to 78 for the largest.
 const SLOT_BITS: u32 = 12;
 
 /// So many voters are looked for together, so that the memory where they are is fetched at once and not one place after
