@@ -58,6 +58,33 @@ test("a connection that falls silent is taken for broken", async ({ dashboard, s
   await dashboard.expectState("live");
 });
 
+test("a browser that is offline shows old figures as such, and comes back by itself", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "500/s");
+  const { page } = dashboard;
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  await page.evaluate(() => document.body.setAttribute("data-not-reloaded", ""));
+  // What is asked for meanwhile fails.
+  dashboard.failing.push(/./);
+  await page.context().setOffline(true);
+  await dashboard.expectState("reconnecting");
+  await expect(page.getByTestId("connection-label")).toContainText(/^Stale since \d\d:\d\d:\d\d · reconnecting/);
+  await expect(dashboard.notCurrent).toContainText("not current");
+  await expect(page.locator("main")).toHaveClass(/outdated/);
+  // The figures stay, and stand still.
+  const votes = await dashboard.votes();
+  await page.getByTestId("screen-places").click();
+  await expect(dashboard.headline).toHaveText("All places");
+  await page.getByTestId("screen-overview").click();
+  expect(await dashboard.votes()).toBe(votes);
+
+  await page.context().setOffline(false);
+  await dashboard.expectState("live");
+  await expect(dashboard.notCurrent).toHaveCount(0);
+  await expect.poll(() => dashboard.votes()).toBeGreaterThan(votes);
+  await expect(page.locator("body[data-not-reloaded]")).toHaveCount(1);
+});
+
 test("a server that can't be reached is named before there are figures", async ({ dashboard, serve }) => {
   const server = await serve();
   let refuse = true;

@@ -119,6 +119,10 @@ test("beside a chart are its figures as a table, as a file and as a picture", as
   await dashboard.expectCounting();
   await page.getByTestId("table-moved").click();
   await expect(page.getByTestId("figures-moved").locator("tbody tr").first()).toContainText("%");
+  // Several versions a second, each of which has its row.
+  await expect.poll(() => page.getByTestId("figures-moved").locator("tbody tr").count()).toBeGreaterThan(5);
+  const rows = await page.getByTestId("figures-moved").locator("tbody th").allTextContents();
+  expect(new Set(rows).size).toBe(rows.length);
   await expect(page.getByTestId("says-votes")).toContainText(/^Of [\d,]+ votes: .*\d.%/);
 
   const csv = await dashboard.download("csv-votes");

@@ -127,6 +127,27 @@ test("a version that can't be read is said, and nothing wrong is shown", async (
   await expect(page.getByTestId("total-votes")).toHaveCount(0);
 });
 
+test("another version never passes for the one that a link names", async ({ dashboard, serve }) => {
+  const server = await serve("--simulate", "2000/s");
+  const { page } = dashboard;
+  await dashboard.open(server.url);
+  await dashboard.expectCounting();
+  const trouble = page.getByTestId("replay-trouble");
+  await page.goto(`${server.url}/replay?version=900000`);
+  await expect(trouble).toHaveText(/^There is no version 900,000 yet: [\d,]+, the newest, is shown\.$/);
+  await expect(page.getByTestId("total-votes")).toHaveText(/[1-9]/);
+  // What the server has thrown away isn't there either.
+  dashboard.failing.push(/results\?version=2$/);
+  await page.route("**/api/v1/results?version=2", (route) => route.fulfill({ status: 404, body: "{}" }));
+  await page.goto(`${server.url}/replay?version=2`);
+  await expect(trouble).toHaveText(/^Version 2 is no longer kept, or never was: [\d,]+, the oldest, is shown\.$/);
+  await expect.poll(async () => (await dashboard.figures()).version).toBeGreaterThan(2);
+  // Whoever goes on from there has what they ask for.
+  const scrubber = page.getByTestId("replay-scrubber");
+  await scrubber.fill(String(await scrubber.getAttribute("max")));
+  await expect(trouble).toHaveCount(0);
+});
+
 test("the wall changes its scenes by itself, keeps its contest, and has nothing to touch", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
   const { page } = dashboard;

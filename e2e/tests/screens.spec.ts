@@ -1,5 +1,7 @@
 // Contest, place and quality: every view has an address, and says what the server says.
 
+import { AxeBuilder } from "@axe-core/playwright";
+
 import { numberOf } from "./dashboard.ts";
 import { expect, test } from "./fixtures.ts";
 import type { Server } from "./server.ts";
@@ -104,12 +106,49 @@ test("a place has its candidates, its turnout, and a way up and down", async ({ 
   await dashboard.screenshot("place");
   await page.getByTestId("above").getByRole("link", { name: "Harbor" }).click();
   await expect(dashboard.headline).toHaveText("Harbor");
-  await page.goto(`${server.url}/place?place=nowhere`);
-  await expect(dashboard.headline).toHaveText("No such place");
-  await page.goto(`${server.url}/contest?contest=nothing`);
-  await expect(dashboard.headline).toHaveText("No such contest");
-  await expect(page.locator("main .panel")).toHaveCount(0);
 });
+
+test("an address that leads to nothing says so, and has a way back", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  const wayBack = page.getByTestId("way-back");
+  const nothing: [address: string, headline: string, back: string][] = [
+    ["weather", "No such screen", "/"],
+    ["Contest?contest=council", "No such screen", "/"],
+    ["place?place=nowhere&contest=pier", "No such place", "/place?contest=pier"],
+    ["?contest=nothing", "No such contest", "/"],
+    ["contest?contest=nothing", "No such contest", "/"],
+    ["replay?contest=nothing", "No such contest", "/"],
+    ["?contest=nothing&kiosk", "No such contest", "/?kiosk=1"],
+  ];
+  for (const [address, headline, back] of nothing) {
+    await page.goto(`${server.url}/${address}`);
+    await expect(dashboard.headline).toHaveText(headline);
+    await expect(page.locator("main .panel")).toHaveCount(0);
+    await expect(page.locator(".screens [aria-current]")).toHaveCount(headline === "No such screen" ? 0 : 1);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map(({ id }) => `${address}: ${id}`)).toEqual([]);
+    await wayBack.click();
+    await expect(page).toHaveURL(server.url + back);
+    await expect(page.locator("main .panel").first()).toBeVisible();
+  }
+  await page.goto(`${server.url}/weather`);
+  await expect(page).toHaveTitle("No such screen · Council of the Quays · Tallyboard");
+  // From there every screen can be reached.
+  await page.getByTestId("screen-quality").click();
+  await expect(dashboard.headline).toHaveText("Quality of the count");
+});
+
+for (const [language, words] of [["es", "No existe esa pantalla"], ["de", "Keine solche Ansicht"], ["ar", "لا توجد شاشة كهذه"]]) {
+  test(`that there is no such screen is said in the language of the page: ${language}`, async ({ dashboard, serve }) => {
+    const server = await serve(...QUAYS);
+    await dashboard.page.addInitScript((language) => localStorage.setItem("tallyboard.language", language), language);
+    await dashboard.page.goto(`${server.url}/weather`);
+    await expect(dashboard.headline).toHaveText(words);
+    await expect(dashboard.page.getByTestId("way-back")).toBeVisible();
+  });
+}
 
 test("the map leads to its places, and its colors can be chosen", async ({ dashboard, serve }) => {
   const server = await serve(...QUAYS);

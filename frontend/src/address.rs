@@ -2,7 +2,8 @@
 //! chosen there. Every view can be linked to, reloaded and gone back to.
 //!
 //! All screens lie in one folder, so that links and files are relative and the page works below any path of a proxy.
-//! What an address doesn't say is the default, and what it says wrongly is passed over.
+//! What an address doesn't say is the default, and what its query says wrongly is passed over. A path that is no
+//! screen's is [`Screen::Nowhere`]: the overview must not pass for what was asked for.
 
 use form_urlencoded::Serializer;
 use tallyboard_shared::ids::{CandidateId, ContestId, LocationId};
@@ -26,6 +27,8 @@ pub enum Screen {
     Replay,
     /// How sound the count is.
     Quality,
+    /// None: nothing has this path.
+    Nowhere,
 }
 
 impl Screen {
@@ -38,15 +41,23 @@ impl Screen {
         match self {
             Self::Overview => "overview",
             Self::Place => "places",
+            Self::Nowhere => "nowhere",
             Self::Contest | Self::Quality | Self::Replay => self.path(),
         }
     }
 
-    /// The last part of the path.
+    /// The screen of a path's last part.
+    fn of_path(last: &str) -> Self {
+        // What some servers call a folder's own page.
+        let last = if last == "index.html" { Self::Overview.path() } else { last };
+        Self::ALL.into_iter().find(|screen| screen.path() == last).unwrap_or(Self::Nowhere)
+    }
+
+    /// The last part of the path; the overview's where there is no screen.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
-            Self::Overview => "",
+            Self::Overview | Self::Nowhere => "",
             Self::Contest => "contest",
             Self::Place => "place",
             Self::Replay => "replay",
@@ -95,8 +106,7 @@ impl Address {
     #[must_use]
     pub fn parse(path: &str, query: &str) -> Self {
         let last = path.rsplit('/').next().unwrap_or_default();
-        let screen = Screen::ALL.into_iter().find(|screen| screen.path() == last).unwrap_or_default();
-        let mut address = Self { screen, ..Self::default() };
+        let mut address = Self { screen: Screen::of_path(last), ..Self::default() };
         for (name, value) in form_urlencoded::parse(query.trim_start_matches('?').as_bytes()) {
             address.take(&name, &value);
         }
@@ -171,6 +181,12 @@ impl Address {
         Self { kiosk: true, ..self.on(Screen::Overview) }
     }
 
+    /// The way back from where there is nothing: the overview of the first contest.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        Self { kiosk: self.kiosk, ..Self::default() }
+    }
+
     /// A place, in the contest that is shown.
     #[must_use]
     pub fn at(&self, place: LocationId) -> Self {
@@ -240,11 +256,21 @@ mod tests {
 
     #[test]
     fn what_is_wrong_or_unknown_is_passed_over() {
-        let address = Address::parse("/nowhere", "?page=x&version=-1&sort=color&map=&weather=1&contest=");
+        let address = Address::parse("/", "?page=x&version=-1&sort=color&map=&weather=1&contest=");
         assert_eq!(address, Address::default());
         assert_eq!(address.href(), "./");
         assert_eq!(Address::parse("/", "?kiosk").href(), "./?kiosk=1");
         assert_eq!(Address::parse("/", "page=0").places.page, 0);
+    }
+
+    #[test]
+    fn a_path_without_a_screen_is_not_taken_for_the_overview() {
+        let screen = |path| Address::parse(path, "").screen;
+        assert_eq!(["/nowhere", "/tally/Contest"].map(screen), [Screen::Nowhere; 2]);
+        assert_eq!(["/", "/tally/", "/index.html"].map(screen), [Screen::Overview; 3]);
+        let lost = Address::parse("/nowhere", "contest=mayor&kiosk");
+        assert_eq!(lost.back().href(), "./?kiosk=1");
+        assert_eq!(lost.on(Screen::Quality).href(), "quality?contest=mayor");
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl Board {
         self.results.as_ref().map(|results| results.as_of)
     }
 
-    /// The contest that is asked for, else the first.
+    /// The contest that is asked for; where none is, the first.
     #[must_use]
     pub fn contest(&self, chosen: Option<&ContestId>) -> Option<&ContestResult> {
         contest(self.results.as_ref()?, chosen)
@@ -199,11 +199,19 @@ impl Board {
     }
 }
 
-/// The contest that is asked for, else the first.
+/// The contest that is asked for; where none is, the first. Never another one in its place.
 #[must_use]
-pub fn contest<'a>(results: &'a Results, chosen: Option<&ContestId>) -> Option<&'a ContestResult> {
-    let contests = &results.contests;
-    contests.iter().find(|contest| Some(&contest.id) == chosen).or_else(|| contests.first())
+pub fn contest<'a>(results: &'a Results, asked: Option<&ContestId>) -> Option<&'a ContestResult> {
+    match asked {
+        Some(asked) => results.contests.iter().find(|contest| contest.id == *asked),
+        None => results.contests.first(),
+    }
+}
+
+/// Whether neither the definition nor a vote names the contest that is asked for.
+#[must_use]
+pub fn is_unknown(results: Option<&Results>, asked: Option<&ContestId>) -> bool {
+    asked.is_some() && results.is_some_and(|results| contest(results, asked).is_none())
 }
 
 #[cfg(test)]

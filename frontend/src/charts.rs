@@ -67,10 +67,19 @@ struct Mounted {
 
 impl Mounted {
     /// `None` where ECharts can't draw.
-    fn new(node: &web_sys::Element, on_pick: Option<Callback<String>>) -> Option<Self> {
+    fn new(
+        node: &web_sys::Element,
+        on_pick: Option<Callback<String>>,
+        width_px: RwSignal<i32>,
+    ) -> Option<Self> {
         let instance = init(node, &JsValue::NULL, &how_sharp(node)?).ok()?;
         let fitted = JsValue::from(&instance).unchecked_into::<Instance>();
-        let on_resize = Closure::<dyn FnMut()>::new(move || fitted.resize());
+        let observed = node.clone();
+        let on_resize = Closure::<dyn FnMut()>::new(move || {
+            fitted.resize();
+            let newest = observed.client_width();
+            width_px.maybe_update(|width_px| std::mem::replace(width_px, newest) != newest);
+        });
         let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok();
         if let Some(observer) = &observer {
             observer.observe(node);
@@ -92,8 +101,8 @@ impl Mounted {
         })
     }
 
-    fn draw(&self, drawing: &Drawing) {
-        if let Ok(option) = js_sys::JSON::parse(&drawing.to_json()) {
+    fn draw(&self, drawing: &Drawing, width_px: i32) {
+        if let Ok(option) = js_sys::JSON::parse(&drawing.to_json(width_px)) {
             if let Some(writer) = &self.writer {
                 write_numbers(&option, writer);
             }
@@ -179,6 +188,8 @@ pub fn EChart(
     let missing = RwSignal::new(false);
     let loading: Loading = expect_context();
     let is_seen = sight_of(node);
+    // Names are cut where there is no room for them.
+    let width_px = RwSignal::new(0);
     Effect::new(move |_| {
         let Some(element) = node.get().filter(|_| is_seen.get()) else { return };
         match loading.library(drawing.with(Drawing::has_controls)) {
@@ -186,14 +197,16 @@ pub fn EChart(
             Library::There => {}
             Library::Missing => return missing.set(true),
         }
+        width_px.track();
         drawing.with(|drawing| {
             mounted.update_value(|mounted| {
                 if mounted.is_none() {
-                    *mounted = Mounted::new(&element, on_pick);
+                    width_px.update_untracked(|width_px| *width_px = element.client_width());
+                    *mounted = Mounted::new(&element, on_pick, width_px);
                 }
                 match mounted {
                     Some(mounted) => {
-                        mounted.draw(drawing);
+                        mounted.draw(drawing, width_px.get_untracked());
                         is_drawn.maybe_update(|is_drawn| !std::mem::replace(is_drawn, true));
                     }
                     None => missing.set(true),

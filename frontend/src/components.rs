@@ -14,6 +14,7 @@ pub mod header;
 pub mod headline;
 pub mod leader;
 pub mod map;
+pub mod missing;
 pub mod notice;
 pub mod panel;
 pub mod place_table;

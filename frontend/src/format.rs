@@ -169,14 +169,19 @@ pub fn short_name(name: &str) -> String {
     label(if says_something { last } else { name })
 }
 
-/// A text as a label in a chart: cut where it is long.
+/// A text as a label in a chart: cut where it is longer than a line of a chart has room for. Narrow charts cut it again.
 #[must_use]
 pub fn label(text: &str) -> String {
-    const LETTERS_MAX: usize = 14;
-    if text.chars().count() <= LETTERS_MAX {
+    cut(text, 24)
+}
+
+/// A text of so many letters at most, with a sign where it goes on.
+#[must_use]
+pub fn cut(text: &str, letters_max: usize) -> String {
+    if text.chars().count() <= letters_max {
         return text.to_owned();
     }
-    text.chars().take(LETTERS_MAX - 1).chain(['…']).collect()
+    text.chars().take(letters_max.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The beginning and the end of a hash, enough to compare by eye.
@@ -260,7 +265,9 @@ mod tests {
         assert_eq!(short_name("Yes on 12"), "Yes on 12");
         assert_eq!(short_name("Ray Smith Jr."), "Ray Smith Jr.");
         assert_eq!(short_name("Bo Li"), "Li");
-        assert_eq!(short_name("Wolfeschlegelsteinhausen"), "Wolfeschlegel…");
+        assert_eq!(short_name("Hubert Wolfeschlegelsteinhausen"), "Wolfeschlegelsteinhausen");
+        assert_eq!(label("Bergerdorff von Wolfeschlegel"), "Bergerdorff von Wolfesc…");
+        assert_eq!([cut("Okafor", 6), cut("Okafor", 5)], ["Okafor", "Okaf…"]);
     }
 
     #[test]

@@ -178,10 +178,10 @@ impl Freshness {
             Self::Connecting => tr("Connecting").to_owned(),
             Self::Unreachable { retry_in_s } => say!("Not connected · {retry}", retry = retrying(retry_in_s)),
             Self::Live => tr("Live").to_owned(),
-            Self::CatchingUp { lag: Some(lag) } => {
+            Self::CatchingUp { lag: Some(lag @ 1..) } => {
                 say!("Catching up · {votes} to count", votes = format::counted(lag, "vote", "votes"))
             }
-            Self::CatchingUp { lag: None } => tr("Catching up").to_owned(),
+            Self::CatchingUp { .. } => tr("Catching up").to_owned(),
             Self::Stale { since } | Self::Behind { since } => since.map_or_else(
                 || tr("Stale").to_owned(),
                 |since| say!("Stale since {time}", time = clock(since)),

@@ -46,7 +46,10 @@ fn tie(contest: &ContestResult) -> String {
         [one, other] => {
             say!("{one} and {other} are tied at {votes}", one = one.name, other = other.name, votes = votes)
         }
-        _ => say!("{number} candidates are tied at {votes}", number = first.len(), votes = votes),
+        _ => {
+            let candidates = format::counted(first.len() as u64, "candidate is", "candidates are");
+            say!("{candidates} tied at {votes}", candidates = candidates, votes = votes)
+        }
     }
 }
 

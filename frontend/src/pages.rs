@@ -17,7 +17,14 @@ use self::{
 use crate::{
     address::Screen,
     app::{Context, Unfolding},
-    components::{chart_panel::Source, header::use_freshness, notice::Waiting},
+    board,
+    components::{
+        chart_panel::Source,
+        header::use_freshness,
+        missing::{NoSuchContest, NoSuchScreen},
+        notice::Waiting,
+    },
+    navigation::Navigation,
 };
 
 /// The page of a screen.
@@ -37,7 +44,16 @@ pub fn Page(
     let results = Memo::new(move |_| board.with(|board| board.results.clone()));
     let shown = Shown::new(results.into());
     provide_context(Source(shown.stamp));
+    let address = Navigation::of_view().address;
+    // A link may name a contest of another definition: what is shown of a different one must not pass for it.
+    let is_unknown = Memo::new(move |_| {
+        address.with(|address| {
+            results.with(|results| board::is_unknown(results.as_deref(), address.contest.as_ref()))
+        })
+    });
     let page = move || match screen.get() {
+        Screen::Nowhere => view! { <NoSuchScreen/> }.into_any(),
+        _ if is_unknown.get() => view! { <NoSuchContest/> }.into_any(),
         _ if kiosk.get() => view! { <Wall shown/> }.into_any(),
         Screen::Overview => view! { <Overview shown/> }.into_any(),
         Screen::Contest => view! { <ContestPage shown/> }.into_any(),

@@ -105,12 +105,8 @@ pub fn says(parts: &[Part]) -> String {
     let of = format::counted(known, "vote", "votes");
     match largest.len() {
         len if len > 3 => {
-            say!(
-                "Of {votes}: {list}; {number} more.",
-                votes = of,
-                list = texts::list(&list),
-                number = len - 3
-            )
+            let more = format::counted(len as u64 - 3, "more", "more");
+            say!("Of {votes}: {list}; {more}.", votes = of, list = texts::list(&list), more = more)
         }
         _ => say!("Of {votes}: {list}.", votes = of, list = texts::list(&list)),
     }
@@ -153,6 +149,15 @@ pub fn by_group(
             }
         })
         .collect()
+}
+
+/// Why there is nothing to draw of the groups; `None` where there is.
+#[must_use]
+pub fn groups_blank(groups: &[Part]) -> Option<&'static str> {
+    if groups.iter().any(|group| group.votes.is_none()) {
+        return Some(tr("Withheld."));
+    }
+    groups.iter().all(|group| group.votes == Some(0)).then(|| tr("No votes yet."))
 }
 
 /// A group of voters for people.
@@ -352,6 +357,11 @@ mod tests {
         assert_eq!(parts(Breakdown::Gender, None), [women(30), others(10)]);
         assert_eq!(parts(Breakdown::Gender, Some(&first)), [women(15), others(5)]);
         assert_eq!(parts(Breakdown::AgeBand, Some(&first)), [("18–24".to_owned(), None, None)], "withheld");
+        let blank = |by, of: Option<&CandidateId>| groups_blank(&by_group(&results, &contest, by, of));
+        assert_eq!(blank(Breakdown::Gender, Some(&first)), None);
+        assert_eq!(blank(Breakdown::AgeBand, Some(&first)), Some("Withheld."));
+        assert_eq!(blank(Breakdown::Gender, Some(&CandidateId::new("c9"))), Some("No votes yet."));
+        assert_eq!(groups_blank(&[]), Some("No votes yet."));
         let table = group_table(&results, &contest, Breakdown::Gender, &standings(&[Some(20), Some(20)]));
         assert_eq!(
             table.rows[0].cells,

@@ -86,20 +86,15 @@ pub fn curves(
 /// The versions as a table, newest first.
 #[must_use]
 pub fn table(history: &PlaceHistory, contest: &ContestId, standings: &[Standing]) -> Table {
-    let row = |moment: &Moment<'_>| Row {
-        name: Cell::Time(moment.point.as_of.as_millisecond()),
-        href: None,
-        cells: [Cell::Count(Some(moment.point.votes)), Cell::Share(moment.point.turnout)]
-            .into_iter()
-            .chain(moment.votes.iter().map(|votes| Cell::Count(Some(*votes))))
-            .collect(),
+    let row = |moment: &Moment<'_>| {
+        let of_all = [Cell::Count(Some(moment.point.votes)), Cell::Share(moment.point.turnout)];
+        let of_each = moment.votes.iter().map(|votes| Cell::Count(Some(*votes)));
+        let as_of_ms = moment.point.as_of.as_millisecond();
+        Row::of_version(moment.point.version, as_of_ms, of_all.into_iter().chain(of_each))
     };
     let names = standings.iter().map(|standing| standing.name.clone());
-    Table {
-        first: tr("Published"),
-        columns: [tr("Ballots"), tr("Turnout")].map(str::to_owned).into_iter().chain(names).collect(),
-        rows: moments(history, contest, standings).iter().rev().map(row).collect(),
-    }
+    let columns = [tr("Ballots"), tr("Turnout")].map(str::to_owned).into_iter().chain(names);
+    Table::of_versions(columns, moments(history, contest, standings).iter().rev().map(row).collect())
 }
 
 /// What the versions say: since when the first has been in front here, and how far turnout went.
@@ -176,7 +171,7 @@ mod tests {
         let (times_ms, curves) = curves(&history, &ContestId::new("president"), &standings()).unwrap();
         assert_eq!((times_ms.len(), &curves[0].counts, &curves[1].counts), (2, &vec![4, 9], &vec![6, 6]));
         let table = table(&history, &ContestId::new("president"), &standings());
-        assert_eq!(table.rows[0].cells[0], Cell::Count(Some(15)));
+        assert_eq!(table.rows[0].cells[1], Cell::Count(Some(15)));
         assert_eq!(table.rows.len(), 2);
     }
 

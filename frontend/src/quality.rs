@@ -106,7 +106,18 @@ pub fn says(totals: &Totals) -> String {
             share = format::percent(share),
             reason = first.name
         ),
-        (None, _) => tr("Every vote that was read was counted.").to_owned(),
+        (None, None) => tr("Nothing was read yet.").to_owned(),
+        (None, Some(_)) => tr("Every vote that was read was counted.").to_owned(),
+    }
+}
+
+/// Why there are no reasons to draw; `None` where there are.
+#[must_use]
+pub fn reasons_blank(totals: &Totals) -> Option<&'static str> {
+    match (totals.rejected_sum(), totals.votes) {
+        (0, 0) => Some(tr("Nothing was read yet.")),
+        (0, _) => Some(tr("Every vote that was read was counted.")),
+        _ => None,
     }
 }
 
@@ -154,19 +165,16 @@ fn colors(reasons: &[Reason]) -> BTreeMap<Reason, usize> {
     colors
 }
 
-/// The curves as a table, newest first.
+/// The curves of the series as a table, newest first.
 #[must_use]
-pub fn over_time_table(times_ms: &[i64], curves: &[Curve]) -> Table {
-    let row = |(time, time_ms): (usize, &i64)| Row {
-        name: Cell::Time(*time_ms),
-        href: None,
-        cells: curves.iter().map(|curve| Cell::Count(curve.counts.get(time).copied())).collect(),
+pub fn over_time_table(series: &Series<QualityPoint>) -> Table {
+    let (_, curves) = over_time(series);
+    let row = |(time, point): (usize, &std::sync::Arc<QualityPoint>)| {
+        let counts = curves.iter().map(|curve| Cell::Count(curve.counts.get(time).copied()));
+        Row::of_version(point.version, point.as_of_ms, counts)
     };
-    Table {
-        first: tr("Published"),
-        columns: curves.iter().map(|curve| curve.name.clone()).collect(),
-        rows: times_ms.iter().enumerate().rev().map(row).collect(),
-    }
+    let names = curves.iter().map(|curve| curve.name.clone());
+    Table::of_versions(names, series.points().iter().enumerate().rev().map(row).collect())
 }
 
 /// The records of each partition that are counted.
@@ -251,7 +259,11 @@ pub fn facts(results: &Results, status: Option<&Status>, offset_minutes: i32) ->
     let rejected = totals.rejected_sum();
     let records = totals.votes + rejected;
     let duplicates = totals.rejected.get(&Reason::DuplicateVoter).copied().unwrap_or(0);
-    let share = |part| format::percent(ratio(part, records));
+    // Of nothing there is no share.
+    let of_all_read = |part, words: &dyn Fn(String) -> String| {
+        ratio(part, records)
+            .map_or_else(|| tr("no vote yet").to_owned(), |share| words(format::percent(Some(share))))
+    };
     let fact = |id, name, value, note: &str| Fact { id, name, value, note: note.to_owned() };
     let clock = |time: Timestamp| format::clock(time, offset_minutes);
     let behind = results
@@ -271,7 +283,7 @@ pub fn facts(results: &Results, status: Option<&Status>, offset_minutes: i32) ->
             "rejected",
             tr("Not counted"),
             format::count(rejected),
-            &say!("{share} of all that was read", share = share(rejected)),
+            &of_all_read(rejected, &|share| say!("{share} of all that was read", share = share)),
         ),
         fact(
             "duplicates",
@@ -283,10 +295,9 @@ pub fn facts(results: &Results, status: Option<&Status>, offset_minutes: i32) ->
             "late",
             tr("Late, counted"),
             format::count(totals.late),
-            &say!(
-                "{share} of all that was read; cast before the watermark, read after it",
-                share = share(totals.late)
-            ),
+            &of_all_read(totals.late, &|share| {
+                say!("{share} of all that was read; cast before the watermark, read after it", share = share)
+            }),
         ),
         fact(
             "lag",
@@ -340,7 +351,15 @@ mod tests {
             said,
             "10 votes were not counted, 10.0 % of all that was read; most because of “Voted before”."
         );
-        assert_eq!(says(&Totals::default()), "Every vote that was read was counted.");
+        let nothing = Totals::default();
+        assert_eq!(
+            (says(&nothing).as_str(), reasons_blank(&nothing)),
+            ("Nothing was read yet.", Some("Nothing was read yet."))
+        );
+        let sound = Totals { votes: 3, ..Totals::default() };
+        let counted = "Every vote that was read was counted.";
+        assert_eq!((says(&sound).as_str(), reasons_blank(&sound)), (counted, Some(counted)));
+        assert_eq!(reasons_blank(&results.totals), None);
     }
 
     #[test]
@@ -355,8 +374,11 @@ mod tests {
             seen,
             [("Late, counted", &[4, 5][..]), (tr("Voted before"), &[0, 7]), ("Unreadable", &[1, 1])]
         );
-        let table = over_time_table(&times_ms, &curves);
-        assert_eq!(table.rows[0].cells[1], Cell::Count(Some(7)));
+        let table = over_time_table(&series);
+        assert_eq!(
+            (&table.rows[0].name, &table.rows[0].cells[2]),
+            (&Cell::Count(Some(2)), &Cell::Count(Some(7)))
+        );
         assert_eq!(followed_since(&times_ms, 0), "Followed from 20:15:01 to 20:15:02.");
         assert_eq!(followed_since(&[], 0), "Nothing was published yet.");
     }

@@ -180,18 +180,11 @@ impl Duel {
         let [one, other] = &self.pair;
         let Some(lead) = self.lead else { return tr("Withheld until the polls close.").to_owned() };
         let (ahead, behind) = if lead < 0 { (other, one) } else { (one, other) };
-        let places = say!(
-            "{one} has more votes than {other} in {places}, {other} in {number}.",
-            one = one.name,
-            other = other.name,
-            places = format::counted(self.places[0] as u64, "place", "places"),
-            number = format::count(self.places[1] as u64)
-        );
+        let places = self.places_say();
         if lead == 0 {
-            return format!(
-                "{} {places}",
-                say!("{one} and {other} have the same number of votes.", one = one.name, other = other.name)
-            );
+            let same =
+                say!("{one} and {other} have the same number of votes.", one = one.name, other = other.name);
+            return places.map_or_else(|| same.clone(), |places| format!("{same} {places}"));
         }
         let votes = format::counted(lead.unsigned_abs(), "vote", "votes");
         let (name, other) = (&ahead.name, &behind.name);
@@ -208,7 +201,33 @@ impl Duel {
             }
             _ => say!("{name} is {votes} ahead of {other}.", name = name, votes = votes, other = other),
         };
-        format!("{lead} {places}")
+        places.map_or_else(|| lead.clone(), |places| format!("{lead} {places}"))
+    }
+
+    /// Where each has more votes; `None` where neither has anywhere.
+    fn places_say(&self) -> Option<String> {
+        let [one, other] = &self.pair;
+        let places = |count: usize| format::counted(count as u64, "place", "places");
+        let everywhere = |one: &Standing, other: &Standing, count| {
+            say!(
+                "{one} has more votes than {other} in {places}, {other} in none.",
+                one = one.name,
+                other = other.name,
+                places = places(count)
+            )
+        };
+        match self.places {
+            [0, 0] => None,
+            [count, 0] => Some(everywhere(one, other, count)),
+            [0, count] => Some(everywhere(other, one, count)),
+            [count, number] => Some(say!(
+                "{one} has more votes than {other} in {places}, {other} in {number}.",
+                one = one.name,
+                other = other.name,
+                places = places(count),
+                number = format::count(number as u64)
+            )),
+        }
     }
 }
 
@@ -355,7 +374,7 @@ pub(crate) mod tests {
         assert_eq!(
             first_two.says(),
             "Candidate 0 is 10 votes (16.7 points) ahead of Candidate 2. Candidate 0 has more votes than Candidate 2 \
-             in 1 place, Candidate 2 in 0."
+             in 1 place, Candidate 2 in none."
         );
         assert_eq!(between(Some("c1"), Some("c0")).lead, Some(-20));
         let same = between(Some("c0"), Some("c0"));

@@ -9,7 +9,7 @@ use tallyboard_shared::{
     versions::{VersionPoint, Versions},
 };
 
-use crate::texts::tr;
+use crate::{format, say, texts::tr};
 
 /// How fast it plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +71,19 @@ pub struct Replay {
     pub versions: Option<Versions>,
     /// The version that is shown.
     pub results: Option<Arc<Results>>,
-    /// Why the version that was asked for isn't there.
+    /// Why what was asked for isn't there at the moment.
     pub trouble: Option<&'static str>,
+    /// The latest version that the server had none of: neither has it any before.
+    gone_up_to: Option<u64>,
+}
+
+/// Why a version wasn't read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// The server has no such version.
+    NoSuchVersion,
+    /// There was no answer, or none that can be read.
+    NoAnswer,
 }
 
 /// What came from the server.
@@ -80,8 +91,8 @@ pub struct Replay {
 pub enum Event {
     /// The list of versions; `None`: there was no answer.
     Listed(Option<Versions>),
-    /// A version that was asked for, and its results; `None`: there was no answer.
-    Read(u64, Option<Arc<Results>>),
+    /// A version that was asked for, and its results.
+    Read(u64, Result<Arc<Results>, Unread>),
 }
 
 impl Replay {
@@ -100,11 +111,12 @@ impl Replay {
             Event::Listed(None) => {}
             // An answer that was overtaken by another question shows nothing any more.
             Event::Read(version, _) if Some(version) != wanted => {}
-            Event::Read(_, Some(results)) => {
+            Event::Read(_, Ok(results)) => {
                 self.results = Some(results);
                 self.trouble = None;
             }
-            Event::Read(_, None) => {
+            Event::Read(version, Err(Unread::NoSuchVersion)) => self.gone_up_to = Some(version),
+            Event::Read(_, Err(Unread::NoAnswer)) => {
                 self.trouble =
                     Some(tr("This version can't be read at the moment. The one before is still shown."));
             }
@@ -129,12 +141,47 @@ impl Replay {
         self.points().get(position).map(|point| point.version)
     }
 
-    /// The version to begin with: the one that is asked for, else the oldest that has votes.
+    /// The version to begin with: the one that is asked for or the nearest that there is, else the oldest that has votes.
     #[must_use]
     pub fn beginning(&self, asked: Option<u64>) -> Option<u64> {
         let newest = self.versions.as_ref()?.newest;
-        let first = || self.points().iter().find(|point| point.votes > 0).or_else(|| self.points().first());
-        asked.map(|version| version.min(newest)).or_else(|| first().map(|point| point.version))
+        let mut kept = self.points().iter().filter(|point| !self.is_gone(point.version));
+        match asked.map(|version| version.min(newest)) {
+            Some(version) if !self.is_gone(version) => Some(version),
+            Some(_) => kept.next().map(|point| point.version),
+            None => {
+                let first = kept.clone().find(|point| point.votes > 0);
+                first.or_else(|| kept.next()).map(|point| point.version)
+            }
+        }
+    }
+
+    fn is_gone(&self, version: u64) -> bool {
+        self.gone_up_to.is_some_and(|gone| version <= gone)
+    }
+
+    /// What must be said of the version that is shown: why it isn't the one that was asked for.
+    #[must_use]
+    pub fn notice(&self, asked: Option<u64>) -> Option<String> {
+        if let Some(trouble) = self.trouble {
+            return Some(trouble.to_owned());
+        }
+        let shown = self.beginning(asked)?;
+        let asked = asked.filter(|asked| *asked != shown)?;
+        let (version, other) = (format::count(asked), format::count(shown));
+        Some(if asked > shown {
+            say!(
+                "There is no version {version} yet: {other}, the newest, is shown.",
+                version = version,
+                other = other
+            )
+        } else {
+            say!(
+                "Version {version} is no longer kept, or never was: {other}, the oldest, is shown.",
+                version = version,
+                other = other
+            )
+        })
     }
 
     /// The version that follows in the list; `None` at its end.
@@ -158,7 +205,7 @@ mod tests {
     }
 
     fn read(version: u64) -> Event {
-        Event::Read(version, Some(Arc::new(samples::results(version, None, &[Some(version)]))))
+        Event::Read(version, Ok(Arc::new(samples::results(version, None, &[Some(version)]))))
     }
 
     #[test]
@@ -166,8 +213,26 @@ mod tests {
         let replay = listed();
         assert_eq!(replay.beginning(None), Some(5));
         assert_eq!(replay.beginning(Some(7)), Some(7));
-        assert_eq!(replay.beginning(Some(700)), Some(9), "a link into another count");
+        assert_eq!(replay.notice(Some(7)), None);
         assert_eq!(Replay::default().beginning(Some(7)), None);
+    }
+
+    #[test]
+    fn another_version_never_passes_for_the_one_that_was_asked_for() {
+        let mut replay = listed();
+        assert_eq!(replay.beginning(Some(1_700)), Some(9), "a link into another count");
+        let said = replay.notice(Some(1_700)).unwrap();
+        assert_eq!(said, "There is no version 1,700 yet: 9, the newest, is shown.");
+        // The server has thrown away what was before version 6.
+        for (wanted, next) in [(2, 5), (5, 9)] {
+            assert_eq!(replay.beginning(Some(2)), Some(wanted));
+            replay.apply(Event::Read(wanted, Err(Unread::NoSuchVersion)), Some(wanted));
+            assert_eq!(replay.beginning(Some(2)), Some(next));
+        }
+        let said = replay.notice(Some(2)).unwrap();
+        assert_eq!(said, "Version 2 is no longer kept, or never was: 9, the oldest, is shown.");
+        assert_eq!((replay.beginning(Some(6)), replay.notice(Some(6))), (Some(6), None));
+        assert_eq!((replay.beginning(None), replay.notice(None)), (Some(9), None));
     }
 
     #[test]
@@ -197,7 +262,7 @@ mod tests {
     fn what_cannot_be_read_is_said_and_takes_nothing_away() {
         let mut replay = listed();
         replay.apply(read(5), Some(5));
-        replay.apply(Event::Read(9, None), Some(9));
+        replay.apply(Event::Read(9, Err(Unread::NoAnswer)), Some(9));
         assert!(replay.trouble.is_some() && replay.results.is_some());
         replay.apply(read(9), Some(9));
         assert_eq!(replay.trouble, None);

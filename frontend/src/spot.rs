@@ -135,6 +135,9 @@ pub fn lead_words(there: &[Standing]) -> String {
 /// How many places have votes.
 #[must_use]
 pub fn all_words(counting: usize, places: usize) -> String {
+    if counting == 0 {
+        return tr("No votes yet.").to_owned();
+    }
     let places = format::counted(places as u64, "place has", "places have");
     say!("{number} of {places} votes.", number = format::count(counting as u64), places = places)
 }
@@ -150,7 +153,10 @@ pub fn facts(place: &LocationResult, results: &Results) -> Vec<Fact> {
             "ballots",
             tr("Ballots counted"),
             format::count(place.votes),
-            say!("{share} of all ballots", share = format::percent(ratio(place.votes, ballots))),
+            ratio(place.votes, ballots).map_or_else(
+                || tr("no vote yet").to_owned(),
+                |share| say!("{share} of all ballots", share = format::percent(Some(share))),
+            ),
         ),
         fact(
             "registered",
@@ -219,6 +225,9 @@ pub fn turnout_says(parts: &[Part]) -> String {
     let Some((own, own_share, whole_share)) = shares else {
         return tr("The electorate is unknown.").to_owned();
     };
+    if parts.last().is_some_and(|whole| whole.votes == Some(0)) {
+        return tr("No votes yet.").to_owned();
+    }
     let points = (own_share - whole_share) * 100.0;
     let (place, turnout) = (&own.name, format::percent(Some(own_share)));
     let distance = format::decimal(points.abs());
@@ -322,6 +331,9 @@ pub(crate) mod tests {
             .collect();
         assert_eq!(values, ["4", "100", "4.0 %", "96"]);
         assert_eq!(all_words(1, 40), "1 of 40 places have votes.");
+        assert_eq!(all_words(0, 40), "No votes yet.");
+        let nothing = vec![Part { votes: Some(0), share: Some(0.0), ..parts[3].clone() }; 2];
+        assert_eq!(turnout_says(&nothing), "No votes yet.");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tallyboard_shared::{ids::CandidateId, results::ContestResult};
 
-use crate::{format, order::sort_greatest_first, say, texts::tr};
+use crate::{format, order::sort_greatest_first, texts::tr};
 
 /// How many candidates a chart shows by name before the rest is folded into one.
 pub const CHART_CANDIDATES_MAX: usize = 8;
@@ -147,7 +147,7 @@ pub fn folded(standings: &[Standing], max: usize) -> Vec<Standing> {
         [only] => shown.push(only.clone()),
         _ => shown.push(Standing {
             id: CandidateId::new(""),
-            name: say!("{number} others", number = rest.len()),
+            name: format::counted(rest.len() as u64, "other", "others"),
             short_name: tr("Others").to_owned(),
             party: None,
             photo_url: None,

@@ -30,6 +30,15 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
+impl Row {
+    /// A row of [`Table::of_versions`], with the time at which the version was made, in milliseconds since 1970.
+    #[must_use]
+    pub fn of_version(version: u64, as_of_ms: i64, cells: impl Iterator<Item = Cell>) -> Self {
+        let cells = std::iter::once(Cell::Time(as_of_ms)).chain(cells).collect();
+        Self { name: Cell::Count(Some(version)), href: None, cells }
+    }
+}
+
 /// One figure.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
@@ -144,6 +153,13 @@ impl Stamp {
 }
 
 impl Table {
+    /// A table with a row for each version: times alone don't tell those of one second apart.
+    #[must_use]
+    pub fn of_versions(columns: impl Iterator<Item = String>, rows: Vec<Row>) -> Self {
+        let columns = std::iter::once(tr("Published at").to_owned()).chain(columns).collect();
+        Self { first: tr("At version"), columns, rows }
+    }
+
     /// The whole table as CSV (RFC 4180): every row says its version, time and mode.
     #[must_use]
     pub fn csv(&self, stamp: &Stamp) -> String {
@@ -199,6 +215,20 @@ mod tests {
                         \"Ana, \"\"the\"\" One\",1200,0.250000,-3,7,2026-11-03T20:15:07Z,simulation\r\n\
                         '=1+1,,,1970-01-01T00:00:00Z,7,2026-11-03T20:15:07Z,simulation\r\n";
         assert_eq!(table.csv(&stamp()), expected);
+    }
+
+    #[test]
+    fn versions_of_one_second_are_told_apart() {
+        let row = |version| Row::of_version(version, 1_000, std::iter::once(Cell::Share(Some(0.5))));
+        let table = Table::of_versions(std::iter::once("Ada".to_owned()), vec![row(1_204), row(1_203)]);
+        let names: Vec<_> = table.rows.iter().map(|row| row.name.words(0)).collect();
+        assert_eq!(names, ["1,204", "1,203"]);
+        let csv = table.csv(&stamp());
+        let columns: Vec<_> = csv.lines().next().unwrap().split(',').collect();
+        assert_eq!(columns[..3], ["At version", "Published at", "Ada"]);
+        let names: std::collections::BTreeSet<_> = columns.iter().collect();
+        assert_eq!(names.len(), columns.len(), "no two columns have the same name");
+        assert!(csv.contains("\r\n1203,1970-01-01T00:00:01Z,0.500000,"), "{csv}");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use tallyboard_shared::{
     results::{ContestResult, Results},
 };
 
+use crate::board;
+
 /// How long a scene stands.
 pub const SCENE_MS: f64 = 15_000.0;
 
@@ -28,14 +30,15 @@ pub struct Scene {
     pub subject: Subject,
 }
 
-/// The scenes in their order: of the contest that is asked for, else of every contest with votes, or of the first.
+/// The scenes in their order: of the contest that is asked for, else of every contest with votes, or of the first; none
+/// where there is no such contest.
 #[must_use]
 pub fn scenes(results: &Results, asked: Option<&ContestId>, has_map: bool) -> Vec<Scene> {
     let is_asked = |contest: &&ContestResult| asked.is_none_or(|asked| contest.id == *asked);
     let mut contests: Vec<_> =
         results.contests.iter().filter(is_asked).filter(|contest| contest.votes > 0).collect();
     if contests.is_empty() {
-        contests.extend(results.contests.first());
+        contests.extend(board::contest(results, asked));
     }
     let subjects = [Some(Subject::Votes), has_map.then_some(Subject::Map), Some(Subject::Race)];
     contests
@@ -88,8 +91,9 @@ mod tests {
         );
         let mayor = scenes(&results, Some(&ContestId::new("mayor")), true);
         assert_eq!(names(&mayor), [("mayor", Votes), ("mayor", Map), ("mayor", Race)]);
-        let nobody = scenes(&results, Some(&ContestId::new("nobody")), true);
-        assert_eq!(nobody[0].contest.as_str(), "president", "a wall is never empty");
+        let empty = scenes(&results, Some(&ContestId::new("empty")), false);
+        assert_eq!(names(&empty), [("empty", Votes), ("empty", Race)], "no other contest takes its place");
+        assert!(scenes(&results, Some(&ContestId::new("nobody")), true).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     drawing::{CHART_HEIGHT, Drawing, axis, beyond, grid, legend, time_axis, zoom},
-    scale::{Scale, label_shifts},
+    scale::{LETTER, Scale, end_label, label_shifts, room_for, with_short_ends},
 };
 use crate::{palette::Palette, race::Race, say, standings::Standing, standings::Tone};
 
@@ -49,8 +49,6 @@ const MARGIN_TOP: i32 = 14;
 const MARGIN_BOTTOM: i32 = 62;
 /// For the legend.
 const MARGIN_LEGEND: i32 = 34;
-/// The room that a letter of a label takes.
-const LETTER: i32 = 7;
 
 /// Draws every series as a line.
 #[must_use]
@@ -61,10 +59,9 @@ pub fn count_lines(times_ms: &[i64], curves: &[Curve], palette: &Palette, offset
     let shifts = label_shifts(&ends, &scale, height);
     let lines =
         curves.iter().map(|curve| line(curve, times_ms, offset_minutes, |count, _| number(count), curves));
-    let longest = curves.iter().map(|curve| curve.label.chars().count()).max().unwrap_or(0);
-    let right = 24 + LETTER * i32::try_from(longest.max(4)).unwrap_or(0);
+    let labels = curves.iter().map(|curve| curve.label.as_str());
     let parts = json!({
-        "grid": grid(left(&scale), right, MARGIN_TOP, MARGIN_BOTTOM),
+        "grid": grid(left(&scale), room_for(labels.clone()), MARGIN_TOP, MARGIN_BOTTOM),
         "tooltip": Tooltip::new().trigger(Trigger::Axis),
         "xAxis": axis(palette).type_(AxisType::Time),
         "yAxis": axis(palette).type_(AxisType::Value).min(scale.min).max(scale.max).interval(scale.step),
@@ -75,7 +72,7 @@ pub fn count_lines(times_ms: &[i64], curves: &[Curve], palette: &Palette, offset
     over["yAxis"] = json!({ "axisLine": { "show": false } });
     over["dataZoom"] = zoom(palette);
     over["series"] = curves.iter().zip(shifts).map(|(curve, shift)| ended(curve, shift, palette)).collect();
-    Drawing::new(parts, over, palette)
+    with_short_ends(Drawing::new(parts, over, palette), labels)
 }
 
 /// What a line looks like, and its name at its end.
@@ -86,7 +83,7 @@ fn ended(curve: &Curve, shift: f64, palette: &Palette) -> Value {
         "lineStyle": { "color": color },
         "endLabel": {
             "show": true,
-            "formatter": format!("{{tone|●}} {}", curve.label),
+            "formatter": end_label(&curve.label),
             "rich": { "tone": { "color": color, "fontSize": 10 } },
             "color": palette.ink,
             "fontSize": 12,

@@ -18,7 +18,17 @@ pub(super) const CHART_HEIGHT: i32 = 300;
 
 /// An option for `setOption`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Drawing(Value);
+pub struct Drawing {
+    option: Value,
+    narrow: Option<Narrow>,
+}
+
+/// What is laid over the option of a chart that has little room.
+#[derive(Clone, Debug, PartialEq)]
+struct Narrow {
+    below_px: i32,
+    beyond: Value,
+}
 
 impl Drawing {
     /// Puts `beyond` over the parts of a chart: objects are merged, lists item by item, everything else is replaced.
@@ -30,23 +40,31 @@ impl Drawing {
         let mut option = frame(palette);
         merge(&mut option, parts);
         merge(&mut option, beyond);
-        Self(option)
+        Self { option, narrow: None }
+    }
+
+    /// Lays more settings over it where it is narrower than so many pixels. The option has each of them too, so that a
+    /// chart that becomes wide again is drawn as such.
+    #[must_use]
+    pub fn narrower_than(mut self, below_px: i32, beyond: Value) -> Self {
+        self.narrow = Some(Narrow { below_px, beyond });
+        self
     }
 
     /// Puts more settings over it.
     #[must_use]
     pub fn with(mut self, beyond: Value) -> Self {
-        merge(&mut self.0, beyond);
+        merge(&mut self.option, beyond);
         self
     }
 
     /// The same without the slider under it, for where nothing can be touched.
     #[must_use]
     pub fn untouchable(mut self) -> Self {
-        if let Some(option) = self.0.as_object_mut()
+        if let Some(option) = self.option.as_object_mut()
             && option.remove("dataZoom").is_some()
         {
-            merge(&mut self.0, json!({ "grid": { "bottom": 28 } }));
+            merge(&mut self.option, json!({ "grid": { "bottom": 28 } }));
         }
         self
     }
@@ -54,19 +72,26 @@ impl Drawing {
     /// Whether it has what only the second part of ECharts can draw (`echarts/controls.js`).
     #[must_use]
     pub fn has_controls(&self) -> bool {
-        ["dataZoom", "legend"].iter().any(|part| self.0.get(part).is_some())
+        ["dataZoom", "legend"].iter().any(|part| self.option.get(part).is_some())
     }
 
-    /// The option as JSON.
+    /// The option for a chart of this width as JSON.
     #[must_use]
-    pub fn to_json(&self) -> String {
-        self.0.to_string()
+    pub fn to_json(&self, width_px: i32) -> String {
+        match &self.narrow {
+            Some(narrow) if width_px < narrow.below_px => {
+                let mut option = self.option.clone();
+                merge(&mut option, narrow.beyond.clone());
+                option.to_string()
+            }
+            _ => self.option.to_string(),
+        }
     }
 
     /// The option.
     #[must_use]
     pub fn option(&self) -> &Value {
-        &self.0
+        &self.option
     }
 }
 
@@ -96,6 +121,13 @@ fn frame(palette: &Palette) -> Value {
         // Times are moved to the reader's zone before they are drawn.
         "useUTC": true,
     })
+}
+
+/// Lying bars whose names, on the vertical axis, take no more of the width than the bars can spare.
+pub(super) fn with_short_names(drawing: Drawing) -> Drawing {
+    let names =
+        |width_px: i32| json!({ "yAxis": { "axisLabel": { "width": width_px, "overflow": "truncate" } } });
+    drawing.with(names(180)).narrower_than(480, names(96))
 }
 
 /// The settings of all charts that charming has no words for.
@@ -208,6 +240,18 @@ mod tests {
         let drawing = drawing.untouchable();
         assert!(drawing.option().get("dataZoom").is_none() && !drawing.has_controls());
         assert_eq!(drawing.option()["grid"]["bottom"], 28);
+    }
+
+    #[test]
+    fn a_chart_with_little_room_has_settings_of_its_own() {
+        let palette = crate::palette::sample();
+        let drawing = Drawing::new(json!({ "grid": { "right": 100 } }), json!({}), &palette)
+            .narrower_than(480, json!({ "grid": { "right": 40 } }));
+        let right = |width_px| {
+            let option: Value = serde_json::from_str(&drawing.to_json(width_px)).unwrap();
+            option["grid"]["right"].clone()
+        };
+        assert_eq!([320, 479, 480, 1_200].map(right), [40, 40, 100, 100].map(Value::from));
     }
 
     #[test]

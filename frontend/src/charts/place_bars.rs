@@ -8,7 +8,7 @@ use charming::{
 };
 use serde_json::json;
 
-use super::drawing::{Drawing, axis, beyond, grid, legend};
+use super::drawing::{Drawing, axis, beyond, grid, legend, with_short_names};
 use crate::{format, palette::Palette, parts::Split, standings::Standing, texts::catalogue};
 
 /// How many places have a bar; the table has all.
@@ -62,7 +62,7 @@ pub fn place_bars(splits: &[Split], standings: &[Standing], palette: &Palette) -
             })
         })
         .collect();
-    Drawing::new(parts, over, palette)
+    with_short_names(Drawing::new(parts, over, palette))
 }
 
 #[cfg(test)]

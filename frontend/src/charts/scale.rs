@@ -1,6 +1,9 @@
 //! The vertical axis of lines, and the places of the labels at their ends.
 
-use crate::order::sort_by;
+use serde_json::{Value, json};
+
+use super::drawing::Drawing;
+use crate::{format, order::sort_by};
 
 /// The distance that two labels keep.
 const LABEL_HEIGHT: f64 = 16.0;
@@ -60,6 +63,43 @@ fn round_step(least: f64) -> f64 {
     }
 }
 
+/// The room that a letter of a label takes.
+pub(super) const LETTER: i32 = 7;
+
+/// Below this width lines need the room more than the names at their ends.
+const NARROW_PX: i32 = 560;
+
+/// So much is left of a name then.
+const NARROW_LETTERS_MAX: usize = 12;
+
+/// The room to the right of lines: as much as the longest of the names at their ends needs.
+pub(super) fn room_for<'a>(labels: impl Iterator<Item = &'a str>) -> i32 {
+    room(labels, usize::MAX)
+}
+
+fn room<'a>(labels: impl Iterator<Item = &'a str>, letters_max: usize) -> i32 {
+    let longest = labels.map(|label| label.chars().count().min(letters_max)).max();
+    24 + LETTER * i32::try_from(longest.unwrap_or(0).max(4)).unwrap_or(0)
+}
+
+/// What stands at the end of a line: a dot in its color, and its name.
+pub(super) fn end_label(label: &str) -> String {
+    format!("{{tone|●}} {label}")
+}
+
+/// The same lines with shorter names at their ends where there is little room.
+pub(super) fn with_short_ends<'a>(
+    drawing: Drawing,
+    labels: impl Iterator<Item = &'a str> + Clone,
+) -> Drawing {
+    let series: Vec<Value> = labels
+        .clone()
+        .map(|label| json!({ "endLabel": { "formatter": end_label(&format::cut(label, NARROW_LETTERS_MAX)) } }))
+        .collect();
+    let right = room(labels, NARROW_LETTERS_MAX);
+    drawing.narrower_than(NARROW_PX, json!({ "grid": { "right": right }, "series": series }))
+}
+
 /// How far down each label moves from the end of its line, so that none covers another and none leaves the chart.
 pub(super) fn label_shifts(ends: &[Option<f64>], scale: &Scale, height: f64) -> Vec<f64> {
     let mut labels: Vec<(usize, f64)> = ends
@@ -110,6 +150,22 @@ mod tests {
         assert_eq!(of(&[-37.0, 120.0]), scale(-50.0, 150.0, 50.0));
         assert_eq!(of(&[3.0]), scale(0.0, 3.0, 1.0));
         assert_eq!(of(&[]), scale(0.0, 1.0, 1.0));
+    }
+
+    #[test]
+    fn names_have_the_room_that_they_need_where_there_is_room() {
+        let labels = ["Unknown candidate", "Late"];
+        let right = room_for(labels.into_iter());
+        assert_eq!((right, room_for(std::iter::empty())), (24 + 17 * LETTER, 24 + 4 * LETTER));
+        let series: Vec<_> =
+            labels.map(|label| json!({ "endLabel": { "formatter": end_label(label) } })).to_vec();
+        let option = json!({ "grid": { "right": right }, "series": series });
+        let drawing =
+            with_short_ends(Drawing::new(option, json!({}), &crate::palette::sample()), labels.into_iter());
+        let drawn = |width_px| -> Value { serde_json::from_str(&drawing.to_json(width_px)).unwrap() };
+        assert_eq!(drawn(900)["series"][0]["endLabel"]["formatter"], "{tone|●} Unknown candidate");
+        assert_eq!(drawn(256)["series"][0]["endLabel"]["formatter"], "{tone|●} Unknown can…");
+        assert_eq!(drawn(256)["grid"]["right"], 24 + 12 * LETTER);
     }
 
     #[test]

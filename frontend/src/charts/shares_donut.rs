@@ -13,6 +13,9 @@ use crate::{format, palette::Palette, parts::Part, texts::tr};
 /// Below this share a slice has no label: it would only push the others about.
 const LABELED_SHARE_MIN: f64 = 0.02;
 
+/// Below this width the ring gives its room to the names around it.
+const NARROW_PX: i32 = 330;
+
 /// Draws parts in their order; withheld figures have no slice.
 #[must_use]
 pub fn shares_donut(parts: &[Part], palette: &Palette) -> Drawing {
@@ -49,7 +52,9 @@ pub fn shares_donut(parts: &[Part], palette: &Palette) -> Drawing {
         "animationType": "expansion",
         "animationTypeUpdate": "transition",
     }]);
-    Drawing::new(drawn, over, palette)
+    let small =
+        json!({ "series": [{ "radius": ["28%", "44%"], "labelLine": { "length": 4, "length2": 4 } }] });
+    Drawing::new(drawn, over, palette).narrower_than(NARROW_PX, small)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tallyboard_shared::{ids::ContestId, message::HistoryPoint};
 
 use super::{
     drawing::{CHART_HEIGHT, Drawing, axis, beyond, grid, time_axis},
-    scale::{Scale, label_shifts},
+    scale::{Scale, end_label, label_shifts, room_for, with_short_ends},
 };
 use crate::{
     format,
@@ -29,6 +29,8 @@ pub const LINES_MAX: usize = 6;
 /// The shares of some candidates at one moment; `None` before the first vote and while withheld.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moment {
+    /// The version that was published then.
+    pub version: u64,
     /// In milliseconds since 1970.
     pub time_ms: i64,
     /// In the order of the standings, in percent.
@@ -50,6 +52,7 @@ pub fn moments(points: &[Arc<HistoryPoint>], contest: &ContestId, standings: &[S
             let votes = point.contests.get(contest)?;
             let sum = sum_at(point);
             (sum > newest / 100).then(|| Moment {
+                version: point.version,
                 time_ms: point.as_of.as_millisecond(),
                 shares: standings
                     .iter()
@@ -70,16 +73,12 @@ fn percent_of(part: u64, whole: u64) -> f64 {
 /// The moments as a table, newest first.
 #[must_use]
 pub fn table(moments: &[Moment], standings: &[Standing]) -> Table {
-    let row = |moment: &Moment| Row {
-        name: Cell::Time(moment.time_ms),
-        href: None,
-        cells: moment.shares.iter().map(|share| Cell::Share(share.map(|percent| percent / 100.0))).collect(),
+    let row = |moment: &Moment| {
+        let shares = moment.shares.iter().map(|share| Cell::Share(share.map(|percent| percent / 100.0)));
+        Row::of_version(moment.version, moment.time_ms, shares)
     };
-    Table {
-        first: tr("Published"),
-        columns: standings.iter().take(LINES_MAX).map(|standing| standing.name.clone()).collect(),
-        rows: moments.iter().rev().map(row).collect(),
-    }
+    let names = standings.iter().take(LINES_MAX).map(|standing| standing.name.clone());
+    Table::of_versions(names, moments.iter().rev().map(row).collect())
 }
 
 /// What the lines say: from where to where the first candidate moved.
@@ -109,13 +108,6 @@ const MARGIN_BOTTOM: i32 = 28;
 
 /// The room to their left, for the percentages.
 const MARGIN_LEFT: i32 = 44;
-
-/// The room to their right: as much as the longest label needs.
-fn margin_right(standings: &[Standing]) -> i32 {
-    let letters = standings.iter().take(LINES_MAX).map(|standing| standing.short_name.chars().count());
-    let longest = letters.max().and_then(|letters| i32::try_from(letters).ok());
-    24 + 7 * longest.unwrap_or(0).max(4)
-}
 
 /// The least time that the chart covers: a first second isn't spread over the whole width.
 const SPAN_MIN_MS: i64 = 30_000;
@@ -149,8 +141,9 @@ pub fn shares_line(
             .line_style(LineStyle::new().width(2.2))
             .data(line)
     });
+    let labels = standings.iter().take(LINES_MAX).map(|standing| standing.short_name.as_str());
     let parts = json!({
-        "grid": grid(MARGIN_LEFT, margin_right(standings), MARGIN_TOP, MARGIN_BOTTOM),
+        "grid": grid(MARGIN_LEFT, room_for(labels.clone()), MARGIN_TOP, MARGIN_BOTTOM),
         "tooltip": Tooltip::new().trigger(Trigger::Axis),
         "xAxis": axis(palette).type_(AxisType::Time).max(last_ms).min(first_ms),
         "yAxis": axis(palette).type_(AxisType::Value).min(scale.min).max(scale.max).interval(scale.step),
@@ -173,7 +166,7 @@ pub fn shares_line(
                 "lineStyle": { "color": color },
                 "endLabel": {
                     "show": true,
-                    "formatter": format!("{{tone|●}} {}", standing.short_name),
+                    "formatter": end_label(&standing.short_name),
                     "rich": { "tone": { "color": color, "fontSize": 10 } },
                     "color": palette.ink,
                     "fontSize": 12,
@@ -182,7 +175,7 @@ pub fn shares_line(
             })
         })
         .collect();
-    Drawing::new(parts, over, palette)
+    with_short_ends(Drawing::new(parts, over, palette), labels)
 }
 
 fn height() -> f64 {
@@ -214,7 +207,8 @@ mod tests {
         assert_eq!(lines[1]["id"], "c1");
         let said = says(&moments, &standings, 0).replace('\u{202f}', " ");
         assert_eq!(said, "Candidate 0 went from 25.0 % to 70.0 % of the votes counted since 20:15:01.");
-        assert_eq!(table(&moments, &standings).rows[0].cells[1], Cell::Share(Some(0.3)));
+        let newest = &table(&moments, &standings).rows[0];
+        assert_eq!((&newest.name, &newest.cells[2]), (&Cell::Count(Some(3)), &Cell::Share(Some(0.3))));
     }
 
     #[test]

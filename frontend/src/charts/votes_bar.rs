@@ -8,7 +8,7 @@ use charming::{
 };
 use serde_json::json;
 
-use super::drawing::{Drawing, axis, beyond, grid};
+use super::drawing::{Drawing, axis, beyond, grid, with_short_names};
 use crate::{
     format,
     palette::Palette,
@@ -89,7 +89,7 @@ fn bars(
     over["yAxis"] = json!({
         "position": if mirrored { "right" } else { "left" },
         "axisLine": { "show": false },
-        "axisLabel": { "width": 140, "overflow": "truncate", "color": palette.ink, "fontSize": 13, "interval": 0 },
+        "axisLabel": { "color": palette.ink, "fontSize": 13, "interval": 0 },
     });
     // Labels with their thousands apart, and what a click leads to: charming's items have neither.
     let items: Vec<_> = parts
@@ -102,7 +102,7 @@ fn bars(
     });
     over["series"] =
         json!([{ "data": items, "colorBy": "data", "barMaxWidth": 30, "label": { "rich": rich } }]);
-    Drawing::new(drawn, over, palette)
+    with_short_names(Drawing::new(drawn, over, palette))
 }
 
 #[cfg(test)]

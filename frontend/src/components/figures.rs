@@ -92,12 +92,13 @@ fn figures(results: Option<&Results>) -> [Figure; FIGURES_LEN] {
 }
 
 fn votes_note(results: &Results) -> String {
-    let (contests, late) = (results.contests.len(), results.totals.late);
-    match (contests, late) {
+    let late = || format::counted(results.totals.late, "late", "late");
+    let contests = || format::counted(results.contests.len() as u64, "contest", "contests");
+    match (results.contests.len(), results.totals.late) {
         (0 | 1, 0) => String::new(),
-        (0 | 1, _) => say!("{late} late", late = format::count(late)),
-        (_, 0) => say!("in {contests} contests", contests = contests),
-        _ => say!("in {contests} contests, {late} late", contests = contests, late = format::count(late)),
+        (0 | 1, _) => late(),
+        (_, 0) => say!("in {contests}", contests = contests()),
+        _ => say!("in {contests}, {late}", contests = contests(), late = late()),
     }
 }
 
@@ -106,19 +107,16 @@ fn rejected_note(totals: &Totals) -> String {
     let most = totals.rejected.iter().max_by_key(|(_, votes)| **votes);
     most.map_or_else(
         || tr("no vote rejected").to_owned(),
-        |(reason, votes)| {
-            let words = match (*reason, *votes) {
-                (Reason::DuplicateVoter, 1) => tr("duplicate"),
-                (reason, _) => reason_words(reason),
-            };
-            format!("{} {words}", format::count(*votes))
+        |(reason, votes)| match reason_words(*reason) {
+            Some(words) => format!("{} {words}", format::count(*votes)),
+            None => format::counted(*votes, "duplicate", "duplicates"),
         },
     )
 }
 
-/// A reason as the note of a number of votes.
-fn reason_words(reason: Reason) -> &'static str {
-    match reason {
+/// A reason as the note of a number of votes; `None` for duplicates, which have a noun of their own.
+fn reason_words(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
         Reason::Malformed => tr("unreadable"),
         Reason::MissingField => tr("incomplete"),
         Reason::TooLarge => tr("too large"),
@@ -127,13 +125,13 @@ fn reason_words(reason: Reason) -> &'static str {
         Reason::UnknownCandidate => tr("for an unknown candidate"),
         Reason::UnknownLocation => tr("from an unknown place"),
         Reason::NotOnBallot => tr("not on the ballot"),
-        Reason::DuplicateVoter => tr("duplicates"),
+        Reason::DuplicateVoter => return None,
         Reason::BeforeOpen => tr("before the polls opened"),
         Reason::AfterClose => tr("after the polls closed"),
         Reason::FutureTime => tr("dated in the future"),
         Reason::Late => tr("too late"),
         Reason::SimulatedInLive => tr("simulated"),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -156,5 +154,11 @@ mod tests {
         let texts: Vec<_> = figures.iter().map(|figure| figure.value.replace('\u{202f}', " ")).collect();
         assert_eq!(texts, ["60", "100", "60.0 %", "40", "1", "32"]);
         assert_eq!((figures[0].note.as_str(), figures[5].note.as_str()), ("4 late", "30 duplicates"));
+        results.totals.rejected = [(Reason::DuplicateVoter, 1)].into();
+        results.contests.push(results.contests[0].clone());
+        assert_eq!(
+            (votes_note(&results).as_str(), rejected_note(&results.totals).as_str()),
+            ("in 2 contests, 4 late", "1 duplicate")
+        );
     }
 }

@@ -69,6 +69,7 @@ pub fn screen_name(screen: Screen) -> &'static str {
         Screen::Place => tr("Places"),
         Screen::Replay => tr("Replay"),
         Screen::Quality => tr("Quality"),
+        Screen::Nowhere => tr("No such screen"),
     }
 }
 

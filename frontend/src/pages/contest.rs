@@ -38,26 +38,6 @@ pub fn ContestPage(
     /// What is shown.
     shown: Shown,
 ) -> impl IntoView {
-    let address = Navigation::of_view().address;
-    // A link may name a contest of another definition: what is shown of a different one must not pass for it.
-    let is_unknown = Memo::new(move |_| {
-        let Some(asked) = address.with(|address| address.contest.clone()) else { return false };
-        shown.results.with(|results| {
-            results.as_ref().is_some_and(|results| results.contests.iter().all(|contest| contest.id != asked))
-        })
-    });
-    view! {
-        <ContestPicker shown/>
-        <Show when=move || !is_unknown.get() fallback=move || view! {
-            <Headline headline=tr("No such contest").to_owned() lede=tr("Neither the definition nor a vote names it.").to_owned()/>
-        }>
-            <Views shown/>
-        </Show>
-    }
-}
-
-#[component]
-fn Views(shown: Shown) -> impl IntoView {
     // Without a definition there is no contest before the first vote.
     let title = Memo::new(move |_| {
         shown.contest.with(|contest| {
@@ -77,6 +57,7 @@ fn Views(shown: Shown) -> impl IntoView {
     });
     let has = move |by| breakdowns.with(|known| known.as_ref().is_some_and(|known| known.contains(&by)));
     view! {
+        <ContestPicker shown/>
         <Headline headline=title lede/>
         <RacePanel shown track race/>
         <DuelPanel shown track race/>
@@ -312,13 +293,7 @@ fn Groups(
         })
     });
     let says = Memo::new(move |_| groups.with(|groups| parts::says(groups)));
-    let blank = Memo::new(move |_| {
-        groups.with(|groups| match groups.as_slice() {
-            [] => Some(tr("No votes yet.")),
-            groups if groups.iter().any(|group| group.votes.is_none()) => Some(tr("Withheld.")),
-            _ => None,
-        })
-    });
+    let blank = Memo::new(move |_| groups.with(|groups| parts::groups_blank(groups)));
     let measure = Memo::new(move |_| {
         let name = voters_of.get().and_then(|id| {
             shown.standings.with(|standings| {

@@ -26,6 +26,7 @@ use crate::{
         figure_table::FigureTable,
         headline::Headline,
         map::MapPanel,
+        missing::NoSuchPlace,
         panel::Panel,
         place_table::PlaceTable,
     },
@@ -112,12 +113,16 @@ fn OnePlace(shown: Shown, id: LocationId) -> impl IntoView {
                 .with(|results| id.with_value(|id| spot::spot(election.as_deref()?, results.as_deref()?, id)))
         })
     });
-    view! {
-        <Show when=move || spot.with(Option::is_some) fallback=move || view! {
-            <Headline headline=tr("No such place").to_owned() lede=tr("Neither the definition nor a vote names it.").to_owned()/>
-        }>
-            <Standing shown spot/>
-        </Show>
+    let there = Memo::new(move |_| (spot.with(Option::is_some), shown.results.with(Option::is_some)));
+    move || match there.get() {
+        (true, _) => view! { <Standing shown spot/> }.into_any(),
+        (false, true) => view! { <NoSuchPlace/> }.into_any(),
+        // Nothing was published yet: which places there are without a definition isn't known.
+        (false, false) => view! {
+            <Headline headline=tr("No votes yet").to_owned()
+                lede=tr("The figures appear here as soon as the first vote is counted.").to_owned()/>
+        }
+        .into_any(),
     }
 }
 

@@ -68,8 +68,12 @@ pub fn Reasons(
         Memo::new(move |_| reasons.with(|reasons| palette.with(|palette| votes_bar(reasons, palette))));
     let table = Memo::new(move |_| reasons.with(|reasons| parts::table(tr("Reason"), reasons)));
     let says = Memo::new(move |_| reasons.with(|reasons| parts::says(reasons)));
-    let blank =
-        Memo::new(move |_| reasons.with(Vec::is_empty).then(|| tr("Every vote that was read was counted.")));
+    let blank = Memo::new(move |_| {
+        shown.results.with(|results| match results {
+            Some(results) => quality::reasons_blank(&results.totals),
+            None => Some(tr("Nothing was read yet.")),
+        })
+    });
     view! {
         <ChartPanel id="reasons" title=tr("Not counted, by reason") measure=tr("votes since the beginning")
             chart=Chart { drawing, table, says, blank }/>
@@ -86,7 +90,7 @@ fn OverTime() -> impl IntoView {
             context.theme.palette.with(|palette| count_lines(times_ms, curves, palette, offset_minutes))
         })
     });
-    let table = Memo::new(move |_| series.with(|(times_ms, curves)| over_time_table(times_ms, curves)));
+    let table = Memo::new(move |_| context.feed.board.with(|board| over_time_table(&board.quality)));
     let says = Memo::new(move |_| {
         let offset_minutes = context.offset_minutes.get();
         series.with(|(times_ms, _)| quality::followed_since(times_ms, offset_minutes))

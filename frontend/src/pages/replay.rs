@@ -22,7 +22,7 @@ use crate::{
     format,
     navigation::Navigation,
     news,
-    replay::{Event, Replay, Speed},
+    replay::{Event, Replay, Speed, Unread},
     texts::tr,
     wire,
 };
@@ -77,7 +77,7 @@ impl Player {
     fn list(self) {
         spawn_local(async move {
             loop {
-                self.tell(Event::Listed(read::<Versions>("api/v1/versions").await));
+                self.tell(Event::Listed(read::<Versions>("api/v1/versions").await.ok()));
                 let listed = self.replay.try_with_untracked(|replay| replay.versions.is_some());
                 let Some(listed) = listed else { return };
                 TimeoutFuture::new(if listed { LIST_INTERVAL_MS } else { LIST_RETRY_MS }).await;
@@ -126,10 +126,16 @@ impl Player {
     }
 }
 
-async fn read<T: DeserializeOwned>(path: &str) -> Option<T> {
-    let answer = Request::get(path).send().await.ok()?;
-    answer.ok().then_some(())?;
-    wire::from_json(&answer.text().await.ok()?)
+async fn read<T: DeserializeOwned>(path: &str) -> Result<T, Unread> {
+    let answer = Request::get(path).send().await.map_err(|_| Unread::NoAnswer)?;
+    match answer.status() {
+        200 => {
+            let text = answer.text().await.map_err(|_| Unread::NoAnswer)?;
+            wire::from_json(&text).ok_or(Unread::NoAnswer)
+        }
+        404 => Err(Unread::NoSuchVersion),
+        _ => Err(Unread::NoAnswer),
+    }
 }
 
 /// The replay.
@@ -187,6 +193,10 @@ fn Controls(player: Player) -> impl IntoView {
             })
             .unwrap_or_default()
     });
+    let notice = Memo::new(move |_| {
+        let asked = navigation.address.with(|address| address.version);
+        replay.with(|replay| replay.notice(asked))
+    });
     let ends = Memo::new(move |_| {
         let offset_minutes = offset_minutes.get();
         replay.with(|replay| {
@@ -239,8 +249,8 @@ fn Controls(player: Player) -> impl IntoView {
                 <strong data-testid="replay-now">{move || words.get()}</strong>
                 <span>{move || ends.get().map(|ends| ends[1].clone())}</span>
             </p>
-            {move || replay.with(|replay| replay.trouble).map(|trouble| view! {
-                <p class="trouble" role="status" data-testid="replay-trouble">{trouble}</p>
+            {move || notice.get().map(|notice| view! {
+                <p class="trouble" role="status" data-testid="replay-trouble">{notice}</p>
             })}
         </section>
     }
