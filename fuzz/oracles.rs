@@ -54,7 +54,7 @@ pub(crate) fn ballot(bytes: &[u8]) {
         assert_eq!(text(name), read.as_ref().map(|text| text.as_str()), "{name}");
     }
     assert_eq!(value["registered_age"].as_u64().and_then(|age| u32::try_from(age).ok()), ballot.age);
-    assert!(value["vote"].is_null() || value["vote"].as_i64() == Some(1));
+    assert!(value["vote"].is_null() || value["vote"].as_f64() == Some(1.0));
     assert!(text("voting_time").is_some_and(|time| time.len() >= 19));
 }
 

@@ -36,12 +36,12 @@ pub struct Election {
     pub late_policy: LatePolicy,
     /// How far a vote's time may lie after its record's timestamp, in milliseconds.
     pub max_clock_skew_ms: i64,
-    /// Below this many ballots a place's split by candidate is withheld.
+    /// Below this many ballots the split by candidate of a place, region or group of voters is withheld.
     pub disclosure_threshold: u64,
     /// The width of the timeline's windows before they grow, in milliseconds.
     #[serde(default = "default_timeline_window_ms")]
     pub timeline_window_ms: i64,
-    /// What votes are also counted by.
+    /// What votes are also counted by; absent where that is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breakdowns: Vec<Breakdown>,
     /// The contests, in ballot order. Empty where `defined` is false.
@@ -51,6 +51,10 @@ pub struct Election {
 }
 
 /// Whether an election's votes are real.
+///
+/// - `simulation`: made-up votes
+/// - `test`: a trial, votes by real people that decide nothing
+/// - `live`: the real thing; refuses simulated votes
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +68,9 @@ pub enum Mode {
 }
 
 /// When candidate figures may be seen.
+///
+/// - `none`: at once
+/// - `until_close`: after the polls have closed
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -76,6 +83,9 @@ pub enum Embargo {
 }
 
 /// What becomes of a late vote.
+///
+/// - `count`: counted, and flagged late
+/// - `reject`: rejected as `late`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -93,6 +103,9 @@ fn default_timeline_window_ms() -> i64 {
 }
 
 /// What votes are also counted by: something about the voter, in a closed list of groups.
+///
+/// - `gender`: the vote's `gender`
+/// - `age_band`: the vote's `registered_age`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -156,7 +169,8 @@ pub struct Location {
     pub tile: Option<[u16; 2]>,
     /// The contests on this place's ballot.
     pub contests: Vec<ContestId>,
-    /// The place that this one is a part of.
+    /// The place that this one is a part of; absent where it is part of none.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<LocationId>,
 }

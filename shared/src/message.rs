@@ -28,13 +28,15 @@ pub const PROTOCOL_VERSION: u32 = 1;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage {
-    /// The first message, and again whenever the updates in between can't be had: start from here.
+    /// The first message, and again whenever the updates in between can't be had, or would be more, and when the definition
+    /// changes: start from here, and forget what was before.
     Welcome(Box<Welcome>),
-    /// A step to the next version.
+    /// A step to a later version: a client that has the version in `previous` takes it, one whose version isn't older than
+    /// `version` passes over it, every other one asks with `resume`.
     Update(Box<Update>),
     /// How the count is doing; at least every two seconds, so that silence means a broken connection.
     Status(Status),
-    /// The last message before the server closes.
+    /// The last message before the server closes, except where it closes with 1009 or 1002.
     Goodbye(Goodbye),
 }
 
@@ -57,6 +59,7 @@ pub struct Welcome {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryPoint {
     /// The version.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: u64,
     /// When it was made.
     #[serde(deserialize_with = "moment::read")]
@@ -80,25 +83,31 @@ impl HistoryPoint {
     }
 }
 
-/// How the count is doing.
+/// How the count is doing, as of the server's last look, which is at most two seconds old.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// In one word.
     pub state: FeedState,
-    /// The server's clock.
+    /// The server's clock at that look.
     #[serde(deserialize_with = "moment::read")]
     pub now: Timestamp,
-    /// The newest version; `None` before the first publication.
+    /// The newest version at that look; `None` before the first publication. Updates since then have led further.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: Option<u64>,
-    /// Records of the votes topic that aren't in the newest results yet; `None`: unknown.
+    /// Records of the votes topic that weren't in that version yet; `None`: unknown.
     pub lag: Option<u64>,
     /// Since when the figures may be out of date; `None` while they aren't.
     #[serde(default, deserialize_with = "moment::read_if_known")]
     pub stale_since: Option<Timestamp>,
 }
 
-/// How the figures relate to the votes.
+/// How the figures relate to the votes, by two looks of the server, which are about two seconds apart.
+///
+/// - `live`: all votes that were there at the look before are in the results
+/// - `catching_up`: some of them aren't yet, and versions keep coming
+/// - `stale`: the figures may be out of date. The server can't ask the journal how many votes there are, or votes have lain
+///   uncounted for ten seconds without a new version; `stale_since` says since when
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -107,7 +116,7 @@ pub enum FeedState {
     Live,
     /// Votes that are there already are still being counted.
     CatchingUp,
-    /// The server can't read the votes or the results.
+    /// The figures may be out of date.
     Stale,
 }
 
@@ -122,6 +131,10 @@ pub struct Goodbye {
 }
 
 /// Why the server closes the connection, in one word.
+///
+/// - `restart`: the server stops or restarts; come back (close code 1012)
+/// - `policy`: the client did something that isn't allowed (1008)
+/// - `unresponsive`: the client left two pings unanswered (1008)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -140,7 +153,9 @@ pub enum GoodbyeReason {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
     /// "This is the last version that I have": answered by the updates behind it, or by a welcome where those are no
-    /// longer kept. For a step that went missing on this connection; who comes back by a new one has `?resume=` for that.
+    /// longer kept or would be more than it. For a step that went missing on this connection; who comes back by a new one
+    /// has `?resume=` for that. Updates that were under way already come before the answer, and again as a part of it: see
+    /// `update`.
     Resume {
         /// The client's version.
         version: u64,

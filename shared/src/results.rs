@@ -19,7 +19,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Results {
-    /// Grows by one with every publication, over restarts too.
+    /// Grows by one with every publication, over restarts and changes of the definition too; the first is 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: u64,
     /// Which election, by which definition.
     pub election: ElectionRef,
@@ -33,18 +34,20 @@ pub struct Results {
     pub watermark: Option<Timestamp>,
     /// Sums over everything.
     pub totals: Totals,
-    /// By contest, in ballot order.
+    /// By contest, in the order of the definition; without a definition in the order of the ids.
     pub contests: Vec<ContestResult>,
-    /// By place.
+    /// By place, in the order of the definition; without a definition in the order of the ids.
     pub locations: Vec<LocationResult>,
-    /// By place that others are a part of: what was counted there and in all of them. Empty where there are none.
+    /// By place that others are a part of, in the order of the definition: what was counted there and in all of them. Absent
+    /// where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<LocationResult>,
-    /// By party, over all contests, most votes first; candidates without a party are in none.
+    /// By party, over all contests, most votes first, then by name; candidates without a party are in none. Absent where there
+    /// are no parties.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parties: Vec<PartyResult>,
-    /// By group of voters, in the order of breakdown, contest id and group; only groups with votes. Empty where the
-    /// definition has no breakdowns.
+    /// By group of voters, in the order of breakdown, contest id and group; only groups with votes. Absent where there are
+    /// none, or the definition has no breakdowns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breakdowns: Vec<GroupResult>,
     /// What exactly was counted: the next offset of each partition of the votes topic.
@@ -66,6 +69,10 @@ pub struct ElectionRef {
 }
 
 /// Where the count stands, by the publisher's clock.
+///
+/// - `before_open`: polls haven't opened
+/// - `counting`: votes are being cast and counted
+/// - `closed`: polls have closed; votes cast in time may still arrive, and are counted
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -116,7 +123,7 @@ pub struct ContestResult {
     pub registered_voters: Option<u64>,
     /// Who is first; `None` before the first vote and while candidate figures are withheld.
     pub leader: Option<Leader>,
-    /// In ballot order.
+    /// In the order of the definition; without a definition in the order of the ids.
     pub candidates: Vec<CandidateResult>,
 }
 
@@ -142,13 +149,15 @@ pub struct CandidateResult {
     pub name: String,
     /// The party, where there is one.
     pub party: Option<String>,
-    /// `#rrggbb`, where the definition gives one.
+    /// `#rrggbb`, where the definition gives one; absent elsewhere.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
-    /// A picture, where there is one.
+    /// A picture, where there is one; absent elsewhere.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub photo_url: Option<String>,
-    /// Votes counted; `None` while withheld.
+    /// Votes counted; `None` while withheld, which an embargo does until the polls close.
     pub votes: Option<u64>,
     /// Of the votes of the contest, 0 to 1; `None` before the first vote and while withheld.
     pub share: Option<f64>,
@@ -168,11 +177,15 @@ pub struct LocationResult {
     pub registered_voters: Option<u64>,
     /// Ballots over electorate, 0 to 1; `None` without an electorate.
     pub turnout: Option<f64>,
-    /// By contest; only contests with votes here.
+    /// By contest; only contests with votes here, in the order of their ids.
     pub contests: Vec<LocationContest>,
 }
 
-/// The votes of one place in one contest.
+/// The votes of one place or region in one contest.
+///
+/// The split is withheld, and `null`, under an embargo until the polls close; where fewer than the definition's
+/// `disclosure_threshold` have voted there in the contest; and in a region whose parts withhold some ballots, but fewer than
+/// that in all: theirs would follow by subtraction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LocationContest {
@@ -196,14 +209,19 @@ pub struct PartyResult {
     pub contests_led: Option<u64>,
 }
 
-/// The votes of one group of voters in one contest.
+/// The votes of one group of voters in one contest. A vote is in one group of each breakdown.
+///
+/// The split is withheld, and `null`, under an embargo until the polls close, and where the group has fewer votes than the
+/// definition's `disclosure_threshold`. Where the groups of a breakdown that are withheld in a contest have fewer than that
+/// together, the next larger group is withheld with them, though it has more: else theirs would follow by subtraction from
+/// the sum of all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GroupResult {
     /// What the group is a group of.
     pub by: Breakdown,
-    /// The code of the group: `female`, `male`, `other` and `unknown`, or `under_18`, `18_24`, `25_34`, `35_44`, `45_54`,
-    /// `55_64`, `65_plus` and `unknown`.
+    /// The code of the group, in this order: `female`, `male`, `other` and `unknown`, or `under_18`, `18_24`, `25_34`, `35_44`,
+    /// `45_54`, `55_64`, `65_plus` and `unknown`.
     pub group: String,
     /// The contest's id.
     pub contest: ContestId,

@@ -20,6 +20,7 @@ use crate::{
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timeline {
     /// The version of the results.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: u64,
     /// Every vote cast before this moment is expected to have been counted; `None` before the first vote.
     #[serde(default, deserialize_with = "moment::read_if_known")]
@@ -50,7 +51,8 @@ pub struct Window {
 pub struct WindowContest {
     /// Votes counted.
     pub votes: u64,
-    /// By candidate, candidates without votes left out; `None` while candidate figures are withheld.
+    /// By candidate, candidates without votes left out; `None` while candidate figures are withheld: under an embargo until
+    /// the polls close, then in every window. The threshold for places and groups doesn't hold here.
     pub candidates: Option<BTreeMap<CandidateId, u64>>,
 }
 

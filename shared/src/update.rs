@@ -22,8 +22,10 @@ use crate::{
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Update {
     /// The version after the step.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: u64,
     /// The version that the step starts from.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub previous: u64,
     /// When the publisher made this version.
     #[serde(deserialize_with = "moment::read")]
@@ -35,19 +37,20 @@ pub struct Update {
     pub watermark: Option<Timestamp>,
     /// The totals after the step.
     pub totals: Totals,
-    /// Contests in which something changed.
+    /// Contests in which something changed; absent where nothing did. Only without a definition is a contest, candidate or place
+    /// new; it stands where the order of the ids puts it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contests: Vec<ContestUpdate>,
-    /// Places in which something changed.
+    /// Places in which something changed; absent where nothing did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<LocationUpdate>,
-    /// Regions in which something changed.
+    /// Regions in which something changed; absent where nothing did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<LocationUpdate>,
-    /// Groups of voters in which something changed, with the candidates whose votes changed.
+    /// Groups of voters in which something changed, with the candidates whose votes changed; absent where nothing did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breakdowns: Vec<GroupResult>,
-    /// Next offsets that changed.
+    /// Next offsets that changed; absent where none did.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<Partition, u64>,
 }
@@ -58,12 +61,13 @@ pub struct Update {
 pub struct ContestUpdate {
     /// The contest's id.
     pub id: ContestId,
-    /// The title, where the contest is new.
+    /// The title, where the contest is new; absent elsewhere.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Votes counted in the contest.
+    /// Votes counted in the contest, also where that number is what it was.
     pub votes: u64,
-    /// Candidates whose votes changed.
+    /// Candidates whose votes changed; absent where none did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<CandidateUpdate>,
 }
@@ -76,7 +80,8 @@ pub struct CandidateUpdate {
     pub id: CandidateId,
     /// Votes counted; `None` while withheld.
     pub votes: Option<u64>,
-    /// Who that is, where the candidate is new or described anew.
+    /// Who that is, where the candidate is new or described anew; absent elsewhere.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<CandidateDescription>,
 }
@@ -89,10 +94,12 @@ pub struct CandidateDescription {
     pub name: String,
     /// The party, where there is one.
     pub party: Option<String>,
-    /// `#rrggbb`, where there is one.
+    /// `#rrggbb`, where there is one; absent elsewhere.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
-    /// A picture, where there is one.
+    /// A picture, where there is one; absent elsewhere.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub photo_url: Option<String>,
 }
@@ -103,12 +110,14 @@ pub struct CandidateDescription {
 pub struct LocationUpdate {
     /// The place's id.
     pub id: LocationId,
-    /// The name, where the place is new.
+    /// The name, where the place is new; absent elsewhere.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Ballots counted.
+    /// Ballots counted, also where that number is what it was.
     pub votes: u64,
-    /// By contest: the candidates whose votes changed; `None` where the split is withheld from now on.
+    /// By contest: the candidates whose votes changed; `None` where the split is withheld from now on. Absent where no split
+    /// changed that is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contests: Vec<LocationContest>,
 }

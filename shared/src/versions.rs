@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Timestamp, ids::LocationId, moment, results::LocationContest};
 
-/// Versions through the night. Every number from the first to the newest can be asked for, not only these.
+/// Versions through the night. Others can be asked for too: every number from the oldest that `election_results` still holds to
+/// the newest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Versions {
     /// The newest version.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub newest: u64,
     /// Some versions, oldest first and evenly thinned; the last is the newest.
     pub versions: Vec<VersionPoint>,
@@ -20,6 +22,7 @@ pub struct Versions {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionPoint {
     /// The version.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: u64,
     /// When the publisher made it.
     #[serde(deserialize_with = "moment::read")]
@@ -43,6 +46,7 @@ pub struct PlaceHistory {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlacePoint {
     /// The version.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: u64,
     /// When the publisher made it.
     #[serde(deserialize_with = "moment::read")]
@@ -51,6 +55,6 @@ pub struct PlacePoint {
     pub votes: u64,
     /// Ballots over electorate, 0 to 1; `null` where the electorate is unknown.
     pub turnout: Option<f64>,
-    /// The votes there by contest and candidate; `null` where they are withheld.
+    /// The votes there by contest and candidate; `null` where they are withheld, as in the results.
     pub contests: Vec<LocationContest>,
 }

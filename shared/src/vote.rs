@@ -45,34 +45,37 @@ impl Text<'_> {
 #[cfg_attr(
     feature = "openapi",
     derive(utoipa::ToSchema),
-    schema(
-        description = "A vote. The place is `location_id` or `address.state`; one of them is needed. Fields that \
-                          aren't listed are ignored and not kept."
-    )
+    schema(description = "A vote, as JSON of at most 65,536 bytes in UTF-8. The place is `location_id` or \
+                       `address.state`; one of them is needed. Fields that aren't listed are ignored and not kept. A \
+                       listed field may be there once, and `null` is as good as absent. Texts that are required \
+                       aren't empty.")
 )]
 pub struct Vote<'a> {
     /// Who votes: 1 to 256 bytes, the key of the record.
     #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voter_id: Option<Text<'a>>,
-    /// Whom the vote is for.
+    /// Whom the vote is for: the candidate's id. Without a definition it has at most 128 bytes, as have `contest_id` and the
+    /// place.
     #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate_id: Option<Text<'a>>,
-    /// When the vote was cast: `YYYY-MM-DD HH:MM:SS` in UTC, or RFC 3339.
+    /// When the vote was cast: `YYYY-MM-DD HH:MM:SS` in UTC, or RFC 3339. The milliseconds count, what is finer doesn't.
     #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voting_time: Option<Text<'a>>,
-    /// Which contest; may be left out where there is only one.
+    /// Which contest, by id; may be left out, or empty, where there is only one. Without a definition, a vote that names none
+    /// is for the contest `election`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contest_id: Option<Text<'a>>,
     /// Where: the id or the name of a place. Wins over `address.state`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location_id: Option<Text<'a>>,
-    /// Where, as the seeds write it.
+    /// Where, as the existing pipelines write it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address<'a>>,
     /// The weight, 1 where it is there.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vote: Option<i64>,
     /// The candidate's name, used where there is no definition.
@@ -84,10 +87,12 @@ pub struct Vote<'a> {
     /// The candidate's picture, used where there is no definition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub photo_url: Option<Text<'a>>,
-    /// The voter's gender, for breakdowns only: what isn't a text is read as absent.
+    /// The voter's gender, for breakdowns only: `female` or `male`, in capitals or not; empty, `unknown`, and what isn't a
+    /// text is `unknown`; every other text is `other`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gender: Option<Text<'a>>,
-    /// The voter's age in years, for breakdowns only: what isn't a whole number from 0 on is read as absent.
+    /// The voter's age in years, for breakdowns only, by the bands of `GroupResult`: what isn't a whole number from 0 on is
+    /// read as absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registered_age: Option<u32>,
 }
@@ -96,7 +101,7 @@ pub struct Vote<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Address<'a> {
-    /// The place.
+    /// The place: its id or its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<Text<'a>>,
 }
@@ -184,7 +189,7 @@ impl<'de: 'a, 'a> Fields<'de> for Vote<'a> {
             VoteField::ContestId => self.contest_id = map.next_value()?,
             VoteField::LocationId => self.location_id = map.next_value()?,
             VoteField::Address => self.address = map.next_value()?,
-            VoteField::Vote => self.vote = map.next_value()?,
+            VoteField::Vote => self.vote = map.next_value::<Option<Whole>>()?.map(|whole| whole.0),
             VoteField::CandidateName => self.candidate_name = map.next_value()?,
             VoteField::PartyAffiliation => self.party_affiliation = map.next_value()?,
             VoteField::PhotoUrl => self.photo_url = map.next_value()?,
@@ -273,6 +278,44 @@ impl<'de> Visitor<'de> for Ignored {
         Ok(self)
     }
 }
+
+/// A whole number, however JSON writes it: 1, 1.0 and 1e0 are the same.
+struct Whole(i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(WholeVisitor)
+    }
+}
+
+struct WholeVisitor;
+
+impl Visitor<'_> for WholeVisitor {
+    type Value = Whole;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a whole number")
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Whole, E> {
+        Ok(Whole(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Whole, E> {
+        number.try_into().map(Whole).map_err(|_| E::custom("a number that is too large"))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Whole, E> {
+        if number.fract() == 0.0 && number.abs() < WHOLE_MAX {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole, and small enough")]
+            return Ok(Whole(number as i64));
+        }
+        Err(E::custom("not a whole number"))
+    }
+}
+
+/// Below it every whole number is exact as a float.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A value that is used where it has the right shape, and absent where not.
 enum Loose<'a> {
@@ -368,6 +411,22 @@ mod tests {
             serde_json::from_str(r#"{"email":"a@b","address":{"postcode":7,"state":"Ohio"}}"#).unwrap();
         assert_eq!(vote.address.unwrap().state, Some(Text::from("Ohio")));
         assert!(serde_json::from_str::<Vote<'_>>(r#"{"voter_id":"a","voter_id":"b"}"#).is_err());
+    }
+
+    #[test]
+    fn a_weight_is_a_whole_number_however_it_is_written() {
+        let read = |weight: &str| {
+            let json = format!(r#"{{"vote":{weight}}}"#);
+            let vote = serde_json::from_str::<Vote<'_>>(&json);
+            vote.ok().map(|vote| vote.vote)
+        };
+        for (weight, expected) in [("1", 1), ("1.0", 1), ("1e0", 1), ("10e-1", 1), ("2.0", 2), ("-1", -1)] {
+            assert_eq!(read(weight), Some(Some(expected)), "{weight}");
+        }
+        assert_eq!(read("null"), Some(None));
+        for wrong in ["1.5", "1e300", "9223372036854775808", "\"1\"", "true", "[1]"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

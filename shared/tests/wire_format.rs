@@ -36,7 +36,7 @@ fn election() -> Election {
         defined: true,
         opens_at: Some(time("2026-11-03T07:00:00Z")),
         closes_at: None,
-        embargo: Embargo::UntilClose,
+        embargo: Embargo::None,
         allowed_lateness_ms: 60_000,
         late_policy: LatePolicy::Count,
         max_clock_skew_ms: 300_000,
@@ -46,13 +46,22 @@ fn election() -> Election {
         contests: vec![Contest {
             id: ContestId::new("president"),
             title: "President".into(),
-            candidates: vec![Candidate {
-                id: CandidateId::new("c1"),
-                name: "Ines Okafor".into(),
-                party: Some("Union".into()),
-                color: Some("#0072b2".into()),
-                photo_url: None,
-            }],
+            candidates: vec![
+                Candidate {
+                    id: CandidateId::new("c1"),
+                    name: "Ines Okafor".into(),
+                    party: Some("Union".into()),
+                    color: Some("#0072b2".into()),
+                    photo_url: None,
+                },
+                Candidate {
+                    id: CandidateId::new("c2"),
+                    name: "Tomas Berglund".into(),
+                    party: None,
+                    color: None,
+                    photo_url: None,
+                },
+            ],
         }],
         locations: vec![Location {
             id: LocationId::new("AL"),
@@ -128,7 +137,7 @@ fn results(version: u64, votes: u64) -> Results {
         regions: Vec::new(),
         parties: Vec::new(),
         breakdowns: Vec::new(),
-        inputs: BTreeMap::from([(Partition(0), 44), (Partition(1), votes)]),
+        inputs: BTreeMap::from([(Partition(0), 4), (Partition(1), votes)]),
     };
     results.derive();
     results
@@ -167,6 +176,7 @@ fn welcome() {
 #[test]
 fn welcome_before_the_first_publication() {
     let mut election = election();
+    election.embargo = Embargo::UntilClose;
     election.defined = false;
     election.contests.clear();
     election.locations.clear();
@@ -187,17 +197,21 @@ fn with_regions_and_groups(version: u64, votes: u64) -> Results {
         name: "Country".into(),
         ..results.locations[0].clone()
     }];
-    let group = |by: Breakdown, group: &str, votes: Option<u64>| GroupResult {
+    let group = |by: Breakdown, group: &str, votes: u64, split: Option<u64>| GroupResult {
         by,
         group: group.into(),
         contest: ContestId::new("president"),
-        votes: votes.unwrap_or(3),
-        candidates: votes.map(|votes| BTreeMap::from([(CandidateId::new("c1"), votes)])),
+        votes,
+        candidates: split.map(|first| {
+            BTreeMap::from([(CandidateId::new("c1"), first), (CandidateId::new("c2"), votes - first)])
+        }),
     };
+    // Three votes are too few to be shown, and too few to be left over beside a split that is.
     results.breakdowns = vec![
-        group(Breakdown::Gender, "female", Some(votes - 3)),
-        group(Breakdown::Gender, "unknown", None),
-        group(Breakdown::AgeBand, "65_plus", Some(30)),
+        group(Breakdown::Gender, "female", votes - 15, Some(votes - 20)),
+        group(Breakdown::Gender, "male", 12, None),
+        group(Breakdown::Gender, "unknown", 3, None),
+        group(Breakdown::AgeBand, "65_plus", votes, Some(votes - 10)),
     ];
     results.derive();
     results
@@ -212,14 +226,17 @@ fn results_with_regions_and_groups() {
 }
 
 fn timeline(version: u64, votes: u64) -> Timeline {
-    let window = |start, votes, withheld: bool| Window {
+    let window = |start, first, second| Window {
         start: time(start),
         is_final: false,
         contests: BTreeMap::from([(
             ContestId::new("president"),
             WindowContest {
-                votes,
-                candidates: (!withheld).then(|| BTreeMap::from([(CandidateId::new("c1"), votes)])),
+                votes: first + second,
+                candidates: Some(BTreeMap::from([
+                    (CandidateId::new("c1"), first),
+                    (CandidateId::new("c2"), second),
+                ])),
             },
         )]),
     };
@@ -227,7 +244,7 @@ fn timeline(version: u64, votes: u64) -> Timeline {
         version,
         watermark: Some(time("2026-11-03T20:14:00Z")),
         width_ms: 60_000,
-        windows: vec![window("2026-11-03T20:13:00Z", 30, true), window("2026-11-03T20:14:00Z", votes, false)],
+        windows: vec![window("2026-11-03T20:13:00Z", 22, 8), window("2026-11-03T20:14:00Z", votes - 2, 2)],
     };
     timeline.derive();
     timeline
@@ -236,6 +253,11 @@ fn timeline(version: u64, votes: u64) -> Timeline {
 #[test]
 fn timelines() {
     check("timeline", &timeline(1234, 10));
+    let mut withheld = timeline(1234, 10);
+    for contest in withheld.windows.iter_mut().flat_map(|window| window.contests.values_mut()) {
+        contest.candidates = None;
+    }
+    check("timeline_withheld", &withheld);
     let step = TimelineUpdate::between(Some(&timeline(1234, 10)), &timeline(1235, 11)).unwrap();
     check("timeline_update", &step);
     check("timeline_update_whole", &TimelineUpdate::between(None, &timeline(1235, 11)).unwrap());

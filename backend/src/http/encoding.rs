@@ -1,6 +1,9 @@
 //! Which of the encodings that there are a client is given.
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, header},
+};
 
 /// How a file was compressed when the dashboard was built, or an answer is when it is asked for first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,15 +38,30 @@ impl Encoding {
     pub(super) fn accepted(headers: &HeaderMap) -> Vec<Self> {
         let asked = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let asked: Vec<_> = asked.flat_map(|value| value.split(',')).filter_map(weighted).collect();
-        let weight = |name: &str| {
-            let named = |name: &str| asked.iter().find(|(asked, _)| asked.eq_ignore_ascii_case(name));
-            named(name).or_else(|| named("*")).map_or(0, |(_, weight)| *weight)
-        };
-        let mut accepted: Vec<_> =
-            Self::ALL.into_iter().filter(|encoding| weight(encoding.name()) > 0).collect();
+        let named = |name: &str| asked.iter().find(|(asked, _)| asked.eq_ignore_ascii_case(name));
+        let weight = |name: &str| named(name).or_else(|| named("*")).map_or(0, |(_, weight)| *weight);
+        // Who would rather have the answer as it is says so.
+        let plain = named("identity").map_or(0, |(_, weight)| *weight);
+        let is_wanted = |encoding: &Self| (plain.max(1)..).contains(&weight(encoding.name()));
+        let mut accepted: Vec<_> = Self::ALL.into_iter().filter(is_wanted).collect();
         accepted.sort_by_key(|encoding| std::cmp::Reverse(weight(encoding.name())));
         accepted
     }
+}
+
+/// Leaves of what a request says of encodings those of ours that it takes, in its order.
+///
+/// One that takes none of them, and not even the answer as it is, is answered as it is all the same: what was asked for has
+/// been done by then, and a 406 in its place would say that it wasn't.
+pub(super) async fn settled(mut request: Request) -> Request {
+    let accepted = Encoding::accepted(request.headers());
+    let headers = request.headers_mut();
+    headers.remove(header::ACCEPT_ENCODING);
+    for (encoding, weight) in accepted.iter().zip(["", ";q=0.5"]) {
+        let said = HeaderValue::try_from(format!("{}{weight}", encoding.name()));
+        headers.append(header::ACCEPT_ENCODING, said.expect("names and weights are plain ASCII"));
+    }
+    request
 }
 
 /// An encoding and its weight in thousandths; `None` where that can't be read.
@@ -80,5 +98,28 @@ mod tests {
         check(&["br;q=0, *"], &[Gzip]);
         check(&["*"], &[Brotli, Gzip]);
         check(&["br;level=9, gzip; q=0.001"], &[Gzip]);
+        check(&["gzip;q=0.5, identity;q=0"], &[Gzip]);
+        check(&["*;q=0"], &[]);
+        check(&["identity, gzip;q=0.5"], &[]);
+        check(&["identity;q=0.5, gzip;q=0.5, br;q=0.4"], &[Gzip]);
+        check(&["zstd, identity;q=0"], &[]);
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_request_says_the_same_in_our_words() {
+        for (asked, left) in [
+            ("gzip;q=0.5, deflate, br;q=0.7, identity;q=0", &["br", "gzip;q=0.5"][..]),
+            ("gzip;q=3, br;q=0.2", &["gzip", "br;q=0.5"]),
+            ("zstd, identity;q=0", &[]),
+            ("*;q=0", &[]),
+        ] {
+            let request = Request::builder().header(header::ACCEPT_ENCODING, asked);
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            let expected = Encoding::accepted(request.headers());
+            let request = settled(request).await;
+            let seen: Vec<_> = request.headers().get_all(header::ACCEPT_ENCODING).iter().collect();
+            assert_eq!(seen, left, "{asked}");
+            assert_eq!(Encoding::accepted(request.headers()), expected, "{asked}");
+        }
     }
 }

@@ -26,7 +26,7 @@ use crate::export::Format;
     tag = "results",
     params(ResultsQuery),
     responses(
-        (status = OK, body = String, content_type = "text/csv", description = "The table", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = OK, body = String, content_type = "text/csv", description = "The table"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]
@@ -47,7 +47,7 @@ pub(super) async fn csv(
     tag = "results",
     params(ResultsQuery),
     responses(
-        (status = OK, body = serde_json::Map<String, serde_json::Value>, description = "An `ElectionResults.ElectionReport`", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = OK, body = serde_json::Map<String, serde_json::Value>, description = "An `ElectionResults.ElectionReport`"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::HeaderMap,
     response::Response,
 };
@@ -39,23 +39,25 @@ struct History {
 
 /// A place through the night
 ///
-/// The figures of a place or region at some versions, evenly thinned, and at the newest. An earlier version is disclosed
-/// by the rules of now.
+/// The figures of a place or region at some versions, at most 24 and evenly thinned, and at the newest. An earlier version is
+/// disclosed by the rules of now. The first answer after a start takes some seconds on a long night, and may have fewer
+/// points: each is read back from the journal, and what was read is kept for whoever asks next.
 #[utoipa::path(
     get,
     path = "/api/v1/locations/{id}/history",
     tag = "results",
     params(("id" = String, Path, description = "The id of a place or region")),
     responses(
-        (status = OK, body = PlaceHistory, description = "Some versions, oldest first", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = OK, body = PlaceHistory, description = "Some versions, oldest first"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]
 pub(super) async fn history(
     State(app): State<App>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|error| Problem::new(Code::BadPath, error.body_text()))?;
     let newest = app.version(None).await?;
     let location = LocationId::new(id);
     let unknown =

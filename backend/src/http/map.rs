@@ -24,8 +24,7 @@ use super::{
             status = OK,
             body = Object,
             content_type = "application/geo+json",
-            description = "The file that the definition names",
-            headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))
+            description = "The file that the definition names"
         ),
         (status = NO_CONTENT, description = "The definition names no map"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),

@@ -158,6 +158,7 @@ impl App {
             .with_state(self)
             .layer(middleware::from_fn(server::answer_in_time))
             .layer(CompressionLayer::new())
+            .layer(middleware::map_request(encoding::settled))
             .layer(CatchPanicLayer::custom(panicked));
         let router = match cors {
             Some(cors) => router.layer(cors),
@@ -214,12 +215,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     path = "/api/v1/election",
     tag = "results",
     responses(
-        (
-            status = OK,
-            body = Election,
-            description = "The definition",
-            headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))
-        ),
+        (status = OK, body = Election, description = "The definition"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]

@@ -47,9 +47,11 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED;
     /// A parameter of the query can't be read.
     BadQuery = "bad_query", BAD_REQUEST;
-    /// Nothing has been published yet; try again in a moment.
+    /// A part of the path can't be read: it isn't UTF-8.
+    BadPath = "bad_path", BAD_REQUEST;
+    /// Nothing has been published yet; try again after `Retry-After` seconds.
     NoResultsYet = "no_results_yet", SERVICE_UNAVAILABLE;
-    /// No timeline has been published yet; try again in a moment.
+    /// No timeline has been published yet; try again after `Retry-After` seconds.
     NoTimelineYet = "no_timeline_yet", SERVICE_UNAVAILABLE;
     /// The version isn't there: it is yet to come, or no longer kept.
     VersionNotFound = "version_not_found", NOT_FOUND;
@@ -59,7 +61,7 @@ codes! {
     UnknownContest = "unknown_contest", NOT_FOUND;
     /// The server works on as many such requests as it can; try again after `Retry-After` seconds.
     Busy = "busy", SERVICE_UNAVAILABLE;
-    /// The journal can't be reached; try again.
+    /// The journal can't be reached; try again after `Retry-After` seconds.
     JournalUnavailable = "journal_unavailable", SERVICE_UNAVAILABLE;
     /// Pages of this origin may not connect.
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN;
@@ -83,7 +85,7 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE;
     /// The body broke off.
     UnreadableBody = "unreadable_body", BAD_REQUEST;
-    /// The body isn't JSON or NDJSON in plain UTF-8: another `Content-Type`, or a `Content-Encoding`.
+    /// The body isn't JSON or NDJSON in plain UTF-8: another `Content-Type` or `charset`, or a `Content-Encoding`.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE;
     /// The token has sent as many votes as it may; try again after `Retry-After` seconds.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS;
@@ -171,6 +173,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.code == Code::UpgradeNeeded {
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use tallyboard_shared::{election::Election, message::FeedState, results::Results, versions::Versions};
+use tallyboard_shared::{election::Election, results::Results, versions::Versions};
 use utoipa::IntoParams;
 
 use super::{
@@ -25,15 +25,17 @@ use crate::roles::{
     viewer::{ArchiveError, EarlierVersion, Shown},
 };
 
-/// So many seconds later an earlier version may have been read for whoever asked before.
-const RETRY_AFTER_S: u32 = 2;
+/// So many seconds later something may have been published, or an earlier version read for whoever asked before.
+pub(super) const RETRY_AFTER_S: u32 = 2;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ResultsQuery {
     /// An earlier version; the newest by default.
+    #[param(minimum = 1)]
     pub(super) version: Option<u64>,
-    /// Ids or names of places or regions, with commas in between.
+    /// Ids or names of places or regions, at most 1,000, with commas in between; a name that has a comma in it can only be
+    /// asked for alone. The answer has each once, in its own order. One that isn't known is a problem.
     locations: Option<String>,
     /// The id of a contest.
     contest: Option<String>,
@@ -104,34 +106,18 @@ impl App {
 /// Results
 ///
 /// The newest version, or the one that is asked for; with `locations` or `contest` a part of it, whose sums stay those of
-/// the whole election. An earlier version is disclosed by the rules of now. Where no version is asked for, the headers
-/// say whether the newest follows the votes at this moment, also where the answer is that nothing has changed.
+/// the whole election. A part by `contest` has no `parties`. An earlier version is disclosed by the rules of now; one that
+/// is asked for first is read back from the journal, which takes from some milliseconds to some seconds. Where no version
+/// is asked for, the headers say whether the newest follows the votes at this moment, also where the answer is that nothing
+/// has changed.
 #[utoipa::path(
     get,
     path = "/api/v1/results",
     tag = "results",
     params(ResultsQuery),
     responses(
-        (
-            status = OK,
-            body = Results,
-            description = "The version",
-            headers(
-                ("ETag" = String, description = "Names this answer; send it as `If-None-Match`"),
-                ("Tallyboard-State" = FeedState, description = "How the newest results relate to the votes; absent where a version is asked for"),
-                ("Tallyboard-State-Time" = Timestamp, description = "When the server looked at that, by its clock: every two seconds"),
-                ("Tallyboard-Stale-Since" = Timestamp, description = "Since when the results may be out of date; absent while they aren't"),
-            )
-        ),
-        (
-            status = NOT_MODIFIED,
-            description = "`If-None-Match` names what would be answered",
-            headers(
-                ("Tallyboard-State" = FeedState, description = "As with the results"),
-                ("Tallyboard-State-Time" = Timestamp, description = "As with the results"),
-                ("Tallyboard-Stale-Since" = Timestamp, description = "As with the results"),
-            )
-        ),
+        (status = OK, body = Results, description = "The version"),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]
 pub(super) async fn results(
@@ -170,7 +156,9 @@ fn encode(results: &Disclosed<Results>) -> Bytes {
 
 /// Versions
 ///
-/// Versions through the night, evenly thinned: to find one's way. Every number up to the newest can be asked for.
+/// Versions through the night, at most 121 and evenly thinned: to find one's way. Others can be asked for too: every number
+/// from the oldest that the journal still holds to the newest. The first answer after a start takes up to five seconds on a
+/// long night, since the journal is looked at in some hundred places; what was seen is kept for the next.
 #[utoipa::path(
     get,
     path = "/api/v1/versions",
@@ -185,6 +173,7 @@ pub(super) async fn versions(State(app): State<App>) -> Result<Response, Problem
 
 fn nothing_yet() -> Problem {
     Problem::new(Code::NoResultsYet, "nothing has been published yet; try again in a moment")
+        .retry_after(RETRY_AFTER_S)
 }
 
 fn not_found(version: u64) -> Problem {

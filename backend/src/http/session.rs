@@ -167,11 +167,8 @@ impl<S: Socket> Session<S> {
     /// The steps that a client of this version has missed; the newest version in full where they can't be had, or would
     /// be more.
     async fn catch_up(&mut self, version: u64, as_of: Option<Timestamp>) -> Result<(), End> {
-        let Some(steps) = self.feed.since(version, as_of) else { return self.welcome().await };
-        let missed: usize = steps.iter().map(|step| step.message.bytes(self.protocol).len()).sum();
-        if missed > 0 && missed >= self.feed.shown().welcome(self.protocol).len() {
-            return self.welcome().await;
-        }
+        let missed = self.feed.missed(version, as_of, self.protocol);
+        let Some(steps) = missed else { return self.welcome().await };
         self.sent = Some(version);
         for step in steps {
             self.sent = Some(step.version);

@@ -56,8 +56,9 @@ const HANDSHAKE_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 #[into_params(parameter_in = Query)]
 pub(super) struct SocketQuery {
     /// The version that the client has.
+    #[param(minimum = 1)]
     resume: Option<u64>,
-    /// When that version was made.
+    /// When that version was made: its `as_of`.
     as_of: Option<Timestamp>,
 }
 
@@ -65,7 +66,7 @@ pub(super) struct SocketQuery {
 ///
 /// Upgrades to a WebSocket; its messages are in `/api/asyncapi.yaml`. Pages of other origins need `--allowed-origin`. A
 /// client that comes back says what it has, by version and time (either alone counts for nothing), and is sent what it
-/// missed.
+/// missed, or a `welcome` where that is no longer kept or would be more.
 #[utoipa::path(
     get,
     path = "/ws",

@@ -42,7 +42,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The results as events
 ///
 /// The messages of the WebSocket as server-sent events, one an event, as `/api/asyncapi.yaml` says. The id of an event is the
-/// version that the client has after it and when that was made: a browser that comes back is sent only what it missed.
+/// version that the client has after it and when that was made: a browser that comes back is sent only what it missed, or a
+/// `welcome` where that is no longer kept or would be more.
 #[utoipa::path(
     get,
     path = "/api/v1/stream",
@@ -95,7 +96,8 @@ impl Follower {
     fn new(app: App, last: Option<(u64, Timestamp)>, place: Place) -> Self {
         metrics::gauge!("tallyboard_event_stream_clients").increment(1.0);
         let feed = app.0.feed.subscribe();
-        let missed = last.and_then(|(version, as_of)| app.0.feed.since(version, Some(as_of)));
+        let missed =
+            last.and_then(|(version, as_of)| app.0.feed.missed(version, Some(as_of), Protocol::Json));
         let sent = last.filter(|_| missed.is_some()).map(|(version, _)| version);
         let missed = missed.unwrap_or_default().into();
         Self { app, feed, sent, missed, stage: Stage::Start, _place: place }
@@ -182,7 +184,59 @@ fn read_id(id: &str) -> Option<(u64, Timestamp)> {
 
 #[cfg(test)]
 mod tests {
+    use tallyboard_shared::{
+        message::{FeedState, Status},
+        results::Results,
+    };
+
     use super::*;
+    use crate::{
+        election,
+        http::testing,
+        roles::{
+            disclosure::disclose,
+            viewer::{Feed, Shown},
+        },
+        tally::merge,
+    };
+
+    fn results(version: u64) -> Disclosed<Results> {
+        let as_of = Timestamp::from_second(version.cast_signed()).unwrap();
+        disclose(&election::demo(), merge(&election::demo(), std::iter::empty(), version, as_of))
+    }
+
+    fn show(feed: &Feed, version: u64, frame: Frame) {
+        let shown = Shown::new(Arc::new(election::demo()), Some(results(version)), Arc::from([]), None);
+        feed.remember(&shown, &frame);
+        feed.show(shown, frame);
+    }
+
+    #[tokio::test]
+    async fn who_comes_back_is_sent_what_was_missed_unless_that_is_more_than_there_is() {
+        let now = Timestamp::UNIX_EPOCH;
+        let status = Status { state: FeedState::Live, now, version: None, lag: None, stale_since: None };
+        let feed = Arc::new(Feed::new(Arc::new(election::demo()), status));
+        let app = testing::app_showing(Arc::clone(&feed));
+        show(&feed, 1, Frame::Start);
+        let steps = feed.shown().welcome(Protocol::Json).len() as u64 / 100;
+        for version in 2..2 + steps {
+            let update = results(version - 1).step_to(&results(version)).unwrap();
+            show(&feed, version, Frame::Step(Arc::new(Step::new(update))));
+        }
+        let newest = feed.shown().version();
+        // Whether the client starts over, and the version that it then has.
+        let first = async |last: u64| {
+            let place = app.0.streams.take(None).ok().unwrap();
+            let mut follower = Follower::new(app.clone(), Some((last, results(last).as_of)), place);
+            let starts_over = follower.sent.is_none();
+            assert!(follower.next().await.is_some());
+            (starts_over, follower.sent)
+        };
+        assert!(feed.since(1, None).is_some(), "every step is kept");
+        assert_eq!(first(1).await, (true, Some(newest)));
+        assert_eq!(first(newest - 2).await, (false, Some(newest - 1)));
+        assert_eq!(first(newest).await, (false, Some(newest)));
+    }
 
     #[test]
     fn an_id_that_is_read_is_the_one_that_was_written() {

@@ -10,6 +10,7 @@ use super::{
     conditional::{Lasts, Tag, answer},
     problem::{Code, Problem},
     query::{Asked, timeline_of},
+    results::RETRY_AFTER_S,
 };
 
 #[derive(Deserialize, IntoParams)]
@@ -29,7 +30,7 @@ pub(super) struct TimelineQuery {
     tag = "results",
     params(TimelineQuery),
     responses(
-        (status = OK, body = Timeline, description = "All windows with votes", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = OK, body = Timeline, description = "All windows with votes"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]
@@ -43,7 +44,7 @@ pub(super) async fn timeline(
         (shown.timeline(), &shown.results, shown.timeline_body())
     else {
         let detail = "no timeline has been published yet; try again in a moment";
-        return Err(Problem::new(Code::NoTimelineYet, detail));
+        return Err(Problem::new(Code::NoTimelineYet, detail).retry_after(RETRY_AFTER_S));
     };
     let version = shown.version();
     let (tag, body) = match asked.contest {

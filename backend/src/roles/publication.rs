@@ -26,6 +26,7 @@ pub enum PublicationRecord {
         /// The results.
         results: Box<Results>,
         /// The timeline; earlier versions of Tallyboard wrote none.
+        #[schema(nullable = false)]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timeline: Option<Box<Timeline>>,
     },
@@ -33,7 +34,8 @@ pub enum PublicationRecord {
     Delta {
         /// Absolute values of what changed.
         update: Box<Update>,
-        /// The windows that changed, where any did.
+        /// The windows that changed; absent where none did.
+        #[schema(nullable = false)]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timeline: Option<Box<TimelineUpdate>>,
     },
@@ -65,22 +67,36 @@ pub struct Before<'a> {
 /// A row of `aggregated_votes_per_candidate`: the seeds' fields, then ours.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CandidateRow<'a> {
+    /// The candidate's id.
     candidate_id: &'a str,
+    /// For people.
     candidate_name: &'a str,
+    /// The party, where there is one.
     party_affiliation: Option<&'a str>,
+    /// A picture, where there is one.
     photo_url: Option<&'a str>,
+    /// Votes counted. Nothing is withheld on topics, so it is never `null`.
     total_votes: Option<u64>,
+    /// The contest's id; `election` where there is no definition and votes name none.
     contest_id: &'a str,
+    /// The version of the results in which the row last changed.
+    #[schema(minimum = 1)]
     version: u64,
 }
 
 /// A row of `aggregated_turnout_by_location`: the seeds' fields, then ours.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TurnoutRow<'a> {
+    /// The place's name.
     state: &'a str,
+    /// Ballots counted there.
     count: u64,
+    /// The electorate; `null`: unknown.
     registered_voters: Option<u64>,
+    /// Ballots over electorate, 0 to 1; `null` without an electorate.
     turnout: Option<f64>,
+    /// The version of the results in which the row last changed.
+    #[schema(minimum = 1)]
     version: u64,
 }
 

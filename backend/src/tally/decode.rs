@@ -135,8 +135,11 @@ mod tests {
         for name in ["contest_id", "candidate_name", "party_affiliation", "photo_url"] {
             check(&with(&format!(r#""{name}":7"#)), Reason::Malformed);
         }
-        for weight in ["1.0", "1e0", "\"1\"", "true", "[1]", "9223372036854775808"] {
+        for weight in ["1.5", "\"1\"", "true", "[1]", "9223372036854775808"] {
             check(&with(&format!(r#""vote":{weight}"#)), Reason::Malformed);
+        }
+        for weight in ["1.0", "1e0"] {
+            assert!(decode(with(&format!(r#""vote":{weight}"#)).as_bytes()).is_ok(), "{weight}");
         }
         for address in ["\"Ohio\"", "[\"Ohio\"]", "[]", "7", r#"{"state":7}"#, r#"{"state":["Ohio"]}"#] {
             check(&with(&format!(r#""address":{address}"#)), Reason::Malformed);

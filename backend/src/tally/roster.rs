@@ -85,7 +85,8 @@ impl Roster {
     }
 
     /// Whether no ballot changes what is known here, so that every answer holds for the ballots that come, too.
-    pub(super) fn is_final(&self) -> bool {
+    #[must_use]
+    pub fn is_final(&self) -> bool {
         matches!(self, Self::Defined(_))
     }
 

@@ -110,10 +110,29 @@ fn every_status_that_a_route_answers_is_in_the_document_and_none_that_it_never_d
     let agent = ureq::Agent::from(ureq::Agent::config_builder().http_status_as_error(false).build());
     // With a definition and its map, and without either.
     let sites = [demo_definition_site(&[]), site(&[])];
+    let refused = [
+        "/api/v1/results?version=new",
+        "/api/v1/results?version=999999999",
+        "/api/v1/results.csv?locations=Atlantis",
+        "/api/v1/results.nist.json?contest=mayor",
+        "/api/v1/timeline?contest=mayor",
+        "/api/v1/locations/Atlantis/history",
+        "/api/v1/locations/%ff/history",
+        "/ws?as_of=yesterday",
+    ];
     let document = Document::openapi(&sites[0].server);
     let paths = document.0["paths"].as_object().unwrap();
     let mut seen = BTreeSet::new();
     for site in &sites {
+        for asked in refused {
+            let path = asked.split('?').next().unwrap();
+            let path =
+                if path.starts_with("/api/v1/locations/") { "/api/v1/locations/{id}/history" } else { path };
+            let mut response = agent.get(site.server.url(asked)).call().unwrap();
+            let problem: Value =
+                serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
+            is_listed(&paths[path]["get"], response.status().as_u16(), &problem, asked);
+        }
         for (path, item) in paths {
             let address = site.server.url(&path.replace("{id}", "AL"));
             let requests = if item["get"].is_null() {
@@ -123,27 +142,42 @@ fn every_status_that_a_route_answers_is_in_the_document_and_none_that_it_never_d
             };
             let operation = item.get("get").unwrap_or(&item["post"]);
             for response in requests {
-                let response = response.unwrap();
+                let mut response = response.unwrap();
                 let status = response.status().as_u16();
-                let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap());
-                let is_problem = status >= 400 && kind == Some("application/problem+json");
-                let is_documented = !operation["responses"][status.to_string()].is_null();
-                assert!(is_documented || is_problem, "{path} answers {status}, {kind:?}");
+                let kind =
+                    response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+                assert!(
+                    !operation["responses"][status.to_string()].is_null(),
+                    "{path} answers {status}, {kind:?}"
+                );
+                if kind.as_deref() == Some("application/problem+json") {
+                    let body = response.body_mut().read_to_string().unwrap();
+                    is_listed(operation, status, &serde_json::from_str(&body).unwrap(), path);
+                }
                 seen.insert((path.clone(), status.to_string()));
             }
         }
     }
     let documented = paths.iter().flat_map(|(path, item)| {
         let operation = item.get("get").unwrap_or(&item["post"]);
-        let statuses =
-            operation["responses"].as_object().unwrap().keys().filter(|status| *status != "default");
-        statuses.map(move |status| (path.clone(), status.clone()))
+        let responses = operation["responses"].as_object().unwrap().iter();
+        // Refusals have tests of their own.
+        let statuses = responses.filter(|(_, said)| said["content"]["application/problem+json"].is_null());
+        statuses.map(move |(status, _)| (path.clone(), status.clone()))
     });
     let unseen: Vec<_> = documented.filter(|answer| !seen.contains(answer)).collect();
-    // A server that starts isn't ready for a moment; the others have tests of their own.
-    let elsewhere = [("/api/v1/votes", "429"), ("/readyz", "503"), ("/ws", "101")];
+    // A server that starts isn't ready for a moment; the socket has tests of its own.
+    let elsewhere = [("/readyz", "503"), ("/ws", "101")];
     let unseen: Vec<_> = unseen.iter().map(|(path, status)| (path.as_str(), status.as_str())).collect();
     assert!(unseen.iter().all(|answer| elsewhere.contains(answer)), "{unseen:?}");
+}
+
+/// Whether a refusal is in the document, by its status and its code.
+#[track_caller]
+fn is_listed(operation: &Value, status: u16, problem: &Value, asked: &str) {
+    let said = operation["responses"][status.to_string()]["description"].as_str().unwrap_or_default();
+    let code = problem["code"].as_str().unwrap();
+    assert!(said.contains(&format!("- `{code}`: ")), "{asked} is refused with {status}, {problem}: {said}");
 }
 
 #[test]

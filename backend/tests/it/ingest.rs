@@ -24,6 +24,15 @@ fn the_very_same_vote_is_a_duplicate_and_another_one_is_for_the_count_to_judge()
     assert_eq!(statuses(&receipt), ["accepted", "duplicate", "accepted"]);
     let place = |line: usize| (&receipt["lines"][line]["partition"], &receipt["lines"][line]["offset"]);
     assert_eq!(place(0), place(1));
+    // Spelled otherwise it is the same, and lines are counted as they were sent.
+    let spelled =
+        first.replacen(r#""location_id":"AL""#, r#""address":{"state":"Alder"},"contest_id":"president""#, 1);
+    assert_ne!(spelled, first);
+    let (_, receipt_of_spelled) = post(&site.server, TOKEN, &format!("\n\n{spelled}\n\r\nrubbish\n"));
+    assert_eq!(statuses(&receipt_of_spelled), ["duplicate", "refused"]);
+    let lines = receipt_of_spelled["lines"].as_array().unwrap().iter().map(|line| &line["line"]);
+    assert_eq!(lines.collect::<Vec<_>>(), [&json!(3), &json!(5)]);
+    assert_eq!(receipt_of_spelled["lines"][0]["offset"], receipt["lines"][0]["offset"]);
     // The client didn't hear the answer, and sends everything again.
     let (status, again) =
         post(&site.server, TOKEN, &[&*first, &other, &vote("bo", "okafor", "AL")].join("\n"));

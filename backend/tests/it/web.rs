@@ -302,6 +302,40 @@ fn files_of_the_page_are_sent_as_they_were_compressed_and_answers_as_the_client_
 }
 
 #[test]
+fn what_was_done_is_never_answered_by_a_refusal_of_its_encoding() {
+    let mut site = demo_site();
+    let token = format!("Bearer {TOKEN}");
+    let encodings =
+        ["*;q=0", "identity;q=0", "zstd, identity;q=0", "identity;q=0, *;q=0", "gzip;q=2, identity;q=0"];
+    let agent = ureq::Agent::from(ureq::Agent::config_builder().http_status_as_error(false).build());
+    for (number, encoding) in encodings.into_iter().enumerate() {
+        for (path, expected) in [
+            ("/", 200),
+            ("/livez", 200),
+            ("/metrics", 200),
+            ("/api", 200),
+            ("/api/openapi.json", 200),
+            ("/api/v1/results", 200),
+            ("/api/v1/results.csv", 200),
+            ("/api/v1/versions", 200),
+            ("/api/v1/results?version=999999999", 404),
+            ("/api/v1/nothing", 404),
+            ("/ws", 426),
+        ] {
+            let (status, _, body) = raw(&site.server, "GET", path, &[("accept-encoding", encoding)]);
+            assert!(status == expected && !body.is_empty(), "{encoding} {path}: {status}");
+        }
+        let request = agent.post(site.server.url("/api/v1/votes")).header("accept-encoding", encoding);
+        let request = request.header("authorization", &token);
+        let mut response = request.send(&vote(&format!("v{number}"), "okafor", "AL")).unwrap();
+        assert_eq!(response.status(), 200, "{encoding}");
+        let receipt: Value = serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
+        assert_eq!(receipt["accepted"], 1, "{encoding}");
+    }
+    site.server.results_of(encodings.len() as u64);
+}
+
+#[test]
 fn pages_of_named_origins_read_the_api_and_no_others() {
     let named = "https://news.example";
     let site = demo_definition_site(&["--allowed-origin", "https://News.Example"]);
@@ -352,5 +386,16 @@ fn refusals_are_problems_with_a_code() {
     check("POST", "/api/v1/votes", &multipart, 415, "unsupported_media_type");
     let compressed = [("authorization", token.as_str()), ("content-encoding", "gzip")];
     check("POST", "/api/v1/votes", &compressed, 415, "unsupported_media_type");
+    let utf_16 = [("authorization", token.as_str()), ("content-type", "application/json; charset=UTF-16")];
+    check("POST", "/api/v1/votes", &utf_16, 415, "unsupported_media_type");
     check("POST", "/api/v1/votes", &[], 401, "unauthorized");
+    let (_, headers, _) = raw(&site.server, "POST", "/api/v1/votes", &[]);
+    assert_eq!(headers["www-authenticate"], "Bearer");
+    check("POST", "/api/v1/votes", &[("authorization", &token.replace("Bearer", "bEARER"))], 400, "empty");
+    check("GET", "/api/v1/locations/%ff/history", &[], 400, "bad_path");
+    check("GET", "/api/v1/locations/%ff/nothing", &[], 404, "not_found");
+    let (_, headers, _) = raw(&site.server, "DELETE", "/api/v1/results", &[]);
+    assert_eq!(headers["allow"], "GET,HEAD");
+    // An address of the dashboard's own making.
+    assert_eq!(raw(&site.server, "GET", "/nowhere", &[]).1["content-type"], "text/html");
 }

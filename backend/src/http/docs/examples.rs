@@ -2,24 +2,18 @@
 
 use serde_json::{Value, json};
 use tallyboard_shared::{
-    election::{Election, Embargo},
+    election::Election,
     results::Results,
     versions::{PlaceHistory, PlacePoint, VersionPoint, Versions},
 };
 
-use crate::{
-    export::Format,
-    http::{
-        ingest::Receipt,
-        problem::{Code, Problem},
-    },
-    roles::disclosure::disclose,
-};
+use super::refusals;
+use crate::{export::Format, http::ingest::Receipt, roles::disclosure::disclose};
 
 /// The example of a body of OpenAPI: what the route answers with this status, or takes where there is none.
 pub(super) fn of(path: &str, status: Option<&str>, kind: &str) -> Value {
     if kind == "application/problem+json" {
-        return written(&problem(path, status).body());
+        return written(&refusals::example(path, status).body());
     }
     match (path, status, kind) {
         ("/api/v1/results", ..) => golden("results"),
@@ -50,27 +44,6 @@ pub(super) fn of(path: &str, status: Option<&str>, kind: &str) -> Value {
         ("/metrics", ..) => "# TYPE tallyboard_votes_counted gauge\ntallyboard_votes_counted 40\n".into(),
         _ => unreachable!("every body has an example, {path} {status:?} {kind} too"),
     }
-}
-
-fn problem(path: &str, status: Option<&str>) -> Problem {
-    let (code, detail) = match path {
-        "/api/v1/results" | "/api/v1/results.csv" | "/api/v1/results.nist.json" => {
-            (Code::VersionNotFound, "there is no version 9999")
-        }
-        "/api/v1/versions" => (Code::NoResultsYet, "nothing has been published yet; try again in a moment"),
-        "/api/v1/locations/{id}/history" => (Code::UnknownLocation, "there is no place with the id `X`"),
-        "/api/v1/timeline" => {
-            (Code::NoTimelineYet, "no timeline has been published yet; try again in a moment")
-        }
-        "/api/v1/votes" if status == Some("429") => {
-            (Code::JournalBehind, "votes come faster than the journal stores them; send these again")
-        }
-        "/api/v1/votes" => (Code::Unauthorized, "a bearer token is needed"),
-        "/api/v1/stream" => (Code::TooManyConnections, "too many are connected from this address"),
-        "/ws" => (Code::UpgradeNeeded, "this is the address of a WebSocket, of version 13"),
-        _ => (Code::Internal, "the server has a fault; its log has more"),
-    };
-    Problem::new(code, detail)
 }
 
 fn versions() -> Versions {
@@ -109,14 +82,13 @@ fn map() -> Value {
     json!({ "type": "FeatureCollection", "features": [feature] })
 }
 
-/// The election whose results the others are; without the embargo, under which there is little to see.
-fn election() -> Election {
+/// The election whose results the others are.
+pub(super) fn election() -> Election {
     let election = golden("welcome")["election"].take();
-    let election: Election = serde_json::from_value(election).expect("golden files are checked by tests");
-    Election { embargo: Embargo::None, ..election }
+    serde_json::from_value(election).expect("golden files are checked by tests")
 }
 
-fn results() -> Results {
+pub(super) fn results() -> Results {
     serde_json::from_value(golden("results")).expect("golden files are checked by tests")
 }
 

@@ -5,7 +5,9 @@
 
 mod asyncapi;
 mod examples;
+mod headers;
 mod openapi;
+mod refusals;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +33,7 @@ use super::{
     path = "/api/openapi.json",
     tag = "operations",
     responses(
-        (status = OK, body = serde_json::Map<String, serde_json::Value>, description = "The document", content_type = "application/json", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = OK, body = serde_json::Map<String, serde_json::Value>, description = "The document", content_type = "application/json"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]
@@ -49,7 +51,7 @@ pub(super) async fn openapi_json(State(app): State<App>, headers: HeaderMap) -> 
     path = "/api/asyncapi.yaml",
     tag = "operations",
     responses(
-        (status = OK, body = String, description = "The document", content_type = "application/yaml", headers(("ETag" = String, description = "Names this answer; send it as `If-None-Match`"))),
+        (status = OK, body = String, description = "The document", content_type = "application/yaml"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),
     ),
 )]

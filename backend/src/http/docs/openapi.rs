@@ -4,23 +4,34 @@ use tallyboard_shared::message::FeedState;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
-        Content, RefOr, Response, ResponseBuilder, Schema,
+        Content, RefOr, Schema, Type,
         path::Operation,
+        schema::SchemaType,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
-use super::examples;
+use super::{examples, headers, refusals};
 use crate::http::{problem, routes};
+
+/// What clients send: there `null` is as good as absent.
+const SENT: [&str; 2] = ["Vote", "Address"];
 
 /// What stands above the routes.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Tallyboard",
-        description = "Results of an election while it is counted. Every answer bears the version that it shows; \
-                       absent figures are `null`, never 0, and withheld figures are absent. Readers ignore fields \
-                       that they don't know.",
+        description = "Results of an election while it is counted. Every answer bears the version that it shows.\n\n\
+                       Absent and withheld figures are `null`, never 0. A field that may be `null` is always there; \
+                       any other that isn't required is left out where there is nothing to say: a list is empty then, \
+                       a text none. Readers ignore fields that they don't know. Times are RFC 3339 in UTC, with up to \
+                       nine decimals, none where the second is whole.\n\n\
+                       Parameters that a route doesn't know are ignored. `HEAD` is answered where `GET` is. Answers are \
+                       compressed (`br`, `gzip`) where `Accept-Encoding` allows it, and never refused on its account. \
+                       Under `/api` what isn't listed here is a problem with the code `not_found`; elsewhere it is an \
+                       address of the dashboard and answered by its page with 200, unless its last part has a dot in \
+                       it. A head of more than 64 KiB, and what isn't HTTP, is refused without a body.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
@@ -46,11 +57,49 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
     components.schemas.extend(schemas);
     for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            refuse(operation);
+            refusals::add(path, operation);
+            headers::add(path, operation);
             exemplify(path, operation);
         }
     }
+    let components = document.components.get_or_insert_default();
+    for (name, schema) in &mut components.schemas {
+        complete(name, schema);
+    }
     document
+}
+
+/// Says what serde isn't asked: a field that may be `null` is always written.
+pub(super) fn complete(name: &str, schema: &mut RefOr<Schema>) {
+    let RefOr::T(schema) = schema else { return };
+    match schema {
+        Schema::Object(object) if !SENT.contains(&name) => {
+            for (name, field) in &object.properties {
+                if is_nullable(field) && !object.required.contains(name) {
+                    object.required.push(name.clone());
+                }
+            }
+        }
+        Schema::OneOf(parts) => parts.items.iter_mut().for_each(|part| complete(name, part)),
+        Schema::AllOf(parts) => parts.items.iter_mut().for_each(|part| complete(name, part)),
+        _ => {}
+    }
+}
+
+fn is_nullable(schema: &RefOr<Schema>) -> bool {
+    let RefOr::T(schema) = schema else { return false };
+    match schema {
+        Schema::Object(object) => match &object.schema_type {
+            SchemaType::Type(kind) => *kind == Type::Null,
+            SchemaType::Array(kinds) => kinds.contains(&Type::Null),
+            SchemaType::AnyValue => false,
+        },
+        Schema::Array(array) => {
+            matches!(&array.schema_type, SchemaType::Array(kinds) if kinds.contains(&Type::Null))
+        }
+        Schema::OneOf(parts) => parts.items.iter().any(is_nullable),
+        _ => false,
+    }
 }
 
 /// Every body has an example.
@@ -75,16 +124,6 @@ fn exemplify_each<'a>(
             content.example = Some(examples::of(path, status, kind));
         }
     }
-}
-
-/// Whatever goes wrong is a problem.
-fn refuse(operation: &mut Operation) {
-    let problem = Content::new(Some(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name("Problem"))));
-    let response: Response = ResponseBuilder::new()
-        .description("A problem (RFC 9457); `code` says which")
-        .content("application/problem+json", problem)
-        .build();
-    operation.responses.responses.entry("default".into()).or_insert_with(|| response.into());
 }
 
 /// The document as it is served.

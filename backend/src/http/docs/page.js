@@ -16,7 +16,8 @@ function prose(text = "") {
   const inline = (line) =>
     line.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
   return text.split(/\n\s*\n/).filter(Boolean).map((block) => {
-    const lines = block.split("\n");
+    // A line that is indented goes on with the one before it.
+    const lines = block.replace(/\n {2,}/g, " ").split("\n");
     return lines.every((line) => line.startsWith("- "))
       ? element("ul", {}, lines.map((line) => element("li", {}, inline(line.slice(2)))))
       : element("p", {}, inline(lines.join(" ")));
@@ -67,13 +68,20 @@ function example(content) {
   return element("details", {}, element("summary", {}, "Example"), element("pre", { tabindex: "0" }, text));
 }
 
+function headers(described = {}) {
+  const rows = Object.entries(described).map(([name, header]) =>
+    element("li", {}, element("code", {}, name), `: ${header.description}`));
+  return rows.length === 0 ? null : element("details", {}, element("summary", {}, "Headers"), element("ul", {}, rows));
+}
+
 function answers(responses) {
   return Object.entries(responses).map(([status, response]) => {
     const contents = Object.entries(response.content ?? {});
     const kinds = contents.flatMap(([kind, content], index) => [
       index ? ", " : "", element("code", {}, kind), ...(content.schema ? [" ", ...words(content.schema)] : []),
       example(content)].filter((part) => part !== null));
-    return [status === "default" ? "other" : status, prose(response.description), kinds];
+    const said = [...prose(response.description), headers(response.headers)];
+    return [status === "default" ? "other" : status, said, kinds];
   });
 }
 

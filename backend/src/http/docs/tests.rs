@@ -4,13 +4,22 @@ use serde_json::{Value, json};
 use tallyboard_shared::{
     election::Election,
     message::{ClientMessage, ServerMessage},
-    results::Results,
+    reason::Reason,
+    results::{CountStatus, Results},
     timeline::Timeline,
     versions::{PlaceHistory, Versions},
 };
 
-use super::{asyncapi, openapi};
-use crate::{journal::Topics, roles::publication::PublicationRecord, tally::decode};
+use super::{asyncapi, examples, openapi};
+use crate::{
+    http::{ingest, problem::Code},
+    journal::Topics,
+    roles::{
+        disclosure::{disclose, disclose_timeline},
+        publication::PublicationRecord,
+    },
+    tally::decode,
+};
 
 /// Compares a document with its copy, or writes the copy where that is asked for.
 #[track_caller]
@@ -76,6 +85,110 @@ fn every_route_says_what_it_is_and_that_it_may_refuse() {
             let problem = &operation["responses"]["default"]["content"]["application/problem+json"];
             assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem", "{method} {path}");
         }
+    }
+}
+
+#[test]
+fn refusals_are_listed_by_status_with_their_codes_and_when_to_come_back() {
+    let [document, _] = documents();
+    let mut listed = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                if response["content"]["application/problem+json"].is_null() {
+                    continue;
+                }
+                let what = format!("{method} {path} {status}");
+                let said = response["description"].as_str().unwrap();
+                let codes: Vec<_> = Code::ALL
+                    .iter()
+                    .filter(|code| said.contains(&format!("- `{}`: ", code.as_str())))
+                    .collect();
+                assert!(!codes.is_empty(), "{what}");
+                let fits = |code: &&Code| status == "default" || code.status().as_str() == status;
+                assert!(codes.iter().all(fits), "{what} {codes:?}");
+                let has = |header: &str| !response["headers"][header].is_null();
+                assert_eq!(has("Retry-After"), ["429", "503"].contains(&status.as_str()), "{what}");
+                assert_eq!(has("WWW-Authenticate"), status == "401", "{what}");
+                listed.extend(codes.into_iter().map(|code| code.as_str()));
+            }
+        }
+    }
+    let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let unlisted: Vec<_> = all.difference(&listed).collect();
+    assert_eq!(unlisted, [&"not_found"], "only what isn't a route isn't found");
+}
+
+#[test]
+fn what_may_be_null_is_always_there_and_what_may_be_absent_is_never_null() {
+    for document in documents() {
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            // What clients send.
+            if name == "Vote" || name == "Address" {
+                continue;
+            }
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            for (field, described) in schema["properties"].as_object().into_iter().flatten() {
+                let parts = described["oneOf"].as_array().into_iter().flatten();
+                let is_null = |kind: &Value| kind == "null";
+                let may_be_null = described["type"].as_array().is_some_and(|kinds| kinds.iter().any(is_null))
+                    || parts.into_iter().any(|part| is_null(&part["type"]));
+                let is_required = required.contains(&json!(field));
+                assert!(!may_be_null || is_required, "{name}.{field}");
+            }
+        }
+    }
+    // The examples are what the types write.
+    let results = written("results", "contests/0/candidates/1");
+    assert!(results["party"].is_null() && results.get("party").is_some());
+    assert!(results.get("color").is_none() && results.get("photo_url").is_none());
+}
+
+fn written(golden: &str, path: &str) -> Value {
+    examples::golden(golden).pointer(&format!("/{path}")).unwrap().clone()
+}
+
+#[test]
+fn examples_withhold_what_the_rules_withhold() {
+    let (election, results) = (examples::election(), examples::results());
+    assert!(results.breakdowns.iter().any(|group| group.candidates.is_none()));
+    assert_eq!(*disclose(&election, results.clone()), results);
+    let Ok(ServerMessage::Welcome(welcome)) = serde_json::from_value(examples::golden("welcome")) else {
+        panic!("the golden file is a welcome")
+    };
+    let results = welcome.results.unwrap();
+    assert_eq!(*disclose(&welcome.election, results.clone()), results);
+    let timeline: Timeline = serde_json::from_value(examples::golden("timeline")).unwrap();
+    let timeline = std::sync::Arc::new(timeline);
+    assert_eq!(*disclose_timeline(&election, CountStatus::Counting, &timeline), timeline);
+}
+
+#[test]
+fn what_producers_must_know_is_said() {
+    let [openapi, asyncapi] = documents();
+    let post = openapi["paths"]["/api/v1/votes"]["post"]["description"].as_str().unwrap();
+    for kind in ingest::MEDIA_TYPES {
+        assert!(post.contains(&format!("`{kind}`")), "{kind}");
+    }
+    let vote = &asyncapi["components"]["messages"]["vote"];
+    let key = vote["bindings"]["kafka"]["key"]["description"].as_str().unwrap();
+    for said in [post, key, vote["summary"].as_str().unwrap()] {
+        assert!(said.contains("murmur2"), "{said}");
+    }
+    assert!(!vote["headers"]["properties"]["tallyboard-simulation"].is_null());
+    let rejected = &asyncapi["components"]["messages"]["rejected_vote"]["headers"]["properties"]["reason"];
+    for said in [&openapi["components"]["schemas"]["Reason"], rejected] {
+        let said = said["description"].as_str().unwrap();
+        assert!(Reason::ALL.iter().all(|reason| said.contains(&format!("- `{reason}`: "))), "{said}");
+    }
+}
+
+#[test]
+fn a_channel_stands_on_a_server_that_speaks_its_protocol() {
+    let [_, document] = documents();
+    for (channel, protocol) in [("websocket", "ws"), ("events", "http"), ("votes_topic", "kafka")] {
+        let server = document["channels"][channel]["servers"][0]["$ref"].as_str().unwrap();
+        assert_eq!(document.pointer(&server[1..]).unwrap()["protocol"], protocol, "{channel}");
     }
 }
 

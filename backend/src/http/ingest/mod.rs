@@ -61,7 +61,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const RETRY_AFTER_S: u32 = 2;
 
 /// What a body may say that it is. `curl --data` calls everything a form; it is read as the JSON that it is.
-const MEDIA_TYPES: [&str; 7] = [
+pub(super) const MEDIA_TYPES: [&str; 7] = [
     "application/json",
     "application/x-ndjson",
     "application/ndjson",
@@ -70,6 +70,9 @@ const MEDIA_TYPES: [&str; 7] = [
     "application/x-www-form-urlencoded",
     "text/plain",
 ];
+
+/// The names of UTF-8, and of its part that is plain ASCII.
+const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 
 /// Where votes go and who may send them.
 pub struct Ingest {
@@ -98,7 +101,7 @@ pub(super) struct Receipt {
     duplicates: usize,
     /// Lines that aren't stored.
     refused: usize,
-    /// Line by line.
+    /// Line by line, without the blank ones.
     lines: Vec<LineReceipt>,
 }
 
@@ -114,16 +117,30 @@ impl Receipt {
     }
 }
 
-/// What became of a line.
+/// What became of a line. `line` is its number as it was sent: the first is 1, and blank lines count.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 enum LineReceipt {
-    /// Durable at this place.
-    Accepted { line: u32, partition: u32, offset: u64 },
+    /// Durable at this place of the votes topic.
+    Accepted {
+        #[schema(minimum = 1)]
+        line: u32,
+        partition: u32,
+        offset: u64,
+    },
     /// The very same vote is durable at this place already: nothing is lost, and nothing was appended.
-    Duplicate { line: u32, partition: u32, offset: u64 },
+    Duplicate {
+        #[schema(minimum = 1)]
+        line: u32,
+        partition: u32,
+        offset: u64,
+    },
     /// Not appended.
-    Refused { line: u32, reason: Reason },
+    Refused {
+        #[schema(minimum = 1)]
+        line: u32,
+        reason: Reason,
+    },
 }
 
 /// What is to become of a line.
@@ -139,7 +156,8 @@ enum Sorted {
 
 /// The lines of a request, and what is to be appended.
 struct Batch {
-    lines: Vec<Sorted>,
+    /// With the number of each as it was sent.
+    lines: Vec<(u32, Sorted)>,
     records: Vec<NewRecord>,
     /// Of the records, in their order; made-up votes have none.
     hashes: Vec<Option<VoteHash>>,
@@ -177,12 +195,12 @@ impl Ingest {
         })
     }
 
-    fn sort(&self, lines: &[&[u8]], simulated: bool) -> Batch {
+    fn sort(&self, lines: &[(u32, &[u8])], simulated: bool) -> Batch {
         let now_ms = Timestamp::now().as_millisecond();
         let mut batch =
             Batch { lines: Vec::with_capacity(lines.len()), records: Vec::new(), hashes: Vec::new() };
         let mut within = HashMap::new();
-        for line in lines {
+        for (number, line) in lines {
             let sorted = self.check(line, now_ms, simulated).map_or_else(Sorted::Refused, |(key, hash)| {
                 if let Some(hash) = hash {
                     if let Some(position) = self.recent.find(hash) {
@@ -203,7 +221,7 @@ impl Ingest {
                 batch.hashes.push(hash);
                 Sorted::New(batch.records.len() - 1)
             });
-            batch.lines.push(sorted);
+            batch.lines.push((*number, sorted));
         }
         batch
     }
@@ -218,8 +236,10 @@ impl Ingest {
     ) -> Result<(Vec<u8>, Option<VoteHash>), Reason> {
         let ballot = decode(line)?;
         self.rules.check(&ballot, Some(now_ms), simulated)?;
-        self.roster.choice(&ballot)?;
-        let hash = (!simulated).then(|| self.recent.hash(&ballot));
+        let choice = self.roster.choice(&ballot)?;
+        // Without a definition, numbers stand for nothing yet.
+        let choice = self.roster.is_final().then_some(choice);
+        let hash = (!simulated).then(|| self.recent.hash(&ballot, choice));
         Ok((ballot.voter_id.as_str().as_bytes().to_vec(), hash))
     }
 
@@ -235,7 +255,7 @@ impl Ingest {
         let known = batch.hashes.iter().zip(&positions);
         self.recent.add(known.filter_map(|(hash, position)| Some(((*hash)?, *position))));
         let mut receipt = Receipt { accepted: 0, duplicates: 0, refused: 0, lines: Vec::new() };
-        for (line, sorted) in (1..).zip(batch.lines) {
+        for (line, sorted) in batch.lines {
             receipt.lines.push(match sorted {
                 Sorted::Refused(reason) => {
                     receipt.refused += 1;
@@ -263,33 +283,39 @@ impl Ingest {
 
 /// Votes
 ///
-/// One vote as JSON, or one a line (NDJSON): at most 50,000, and 16 MiB. The answer comes once the journal has the votes, and
-/// tells of each line what became of it. `accepted`: it is stored. `duplicate`: the very same vote (voter, contest,
-/// candidate, place and time) was stored before, as far as this process remembers: the last hundred thousand votes, and
-/// none from before its start. `refused`: the count would reject it, for this reason. After any other answer send the
-/// votes again: a vote that arrives twice is counted once. Whether a voter has cast another vote before is for the count
-/// to say. A token may be limited to a number of votes a second. Whoever runs the server hands tokens out. The body isn't
-/// compressed; `application/x-ndjson` and a few other names for JSON lines mean the same as `application/json`.
+/// One vote as JSON, or one a line (NDJSON): at most 50,000 in a request of at most 16 MiB (16,777,216 bytes), and 65,536 bytes
+/// each. The body must have come within 30 seconds. Blank lines are passed over.
+///
+/// The answer comes once the journal has the votes, and tells of each line what became of it. After any other status send
+/// the votes again: a vote that arrives twice is counted once. Whether a voter has cast another vote before is for the count
+/// to say.
+///
+/// - `accepted`: it is stored
+/// - `duplicate`: the very same vote (voter, contest, candidate, place and time, however they are spelled) was stored before,
+///   as far as this process remembers: the last hundred thousand votes, and none from before its start
+/// - `refused`: the count would reject it, for this reason
+///
+/// `Content-Type` may be `application/json`, `application/x-ndjson`, `application/ndjson`, `application/jsonl`,
+/// `application/octet-stream`, `text/plain` or `application/x-www-form-urlencoded` (which `curl --data` says), or absent: all
+/// are read alike, as JSON in UTF-8. Another one, a `charset` other than UTF-8 or US-ASCII, and a compressed body are
+/// refused.
+///
+/// The server keys each vote by its voter and gives it the partition that `murmur2` says (Java's default partitioner).
+/// Whoever writes to the topic too must use the same partitioner, or a voter who comes both ways is counted twice: see
+/// `/api/asyncapi.yaml`.
+///
+/// A token may be limited to a number of votes a second. Whoever runs the server hands tokens out.
 #[utoipa::path(
     post,
     path = "/api/v1/votes",
     tag = "votes",
     security(("token" = [])),
-    params(("tallyboard-simulation" = Option<String>, Header, description = "Whatever it says, the votes are made up; a live election refuses those")),
+    params(("tallyboard-simulation" = Option<String>, Header, description = "Whatever it says, the votes are made up; a live election refuses those. No vote is then a `duplicate`")),
     request_body(
         description = "The votes",
         content((Vote<'_> = "application/json"), (String = "application/x-ndjson")),
     ),
-    responses(
-        (status = OK, body = Receipt, description = "What became of each line"),
-        (
-            status = TOO_MANY_REQUESTS,
-            body = super::problem::Body<'_>,
-            content_type = "application/problem+json",
-            description = "The token has sent more than it may, or the journal doesn't keep up: nothing is stored",
-            headers(("Retry-After" = u32, description = "Seconds after which to send the votes again")),
-        ),
-    ),
+    responses((status = OK, body = Receipt, description = "What became of each line")),
 )]
 pub(super) async fn votes(State(app): State<App>, request: Request) -> Result<Json<Receipt>, Problem> {
     let Some(ingest) = &app.0.ingest else {
@@ -403,25 +429,40 @@ impl Audit {
 
 /// Whether the body says that it is, or may be, JSON as it stands. One that doesn't say is taken at its word.
 fn is_readable(headers: &HeaderMap) -> bool {
-    let said = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
-    let essence = |kind: &str| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_encoded = said(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
-    !is_encoded && said(header::CONTENT_TYPE).is_none_or(|kind| MEDIA_TYPES.contains(&essence(kind).as_str()))
+    let said = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default().trim());
+    let is_plain = |encoding: &str| encoding.eq_ignore_ascii_case("identity");
+    said(header::CONTENT_ENCODING).all(is_plain) && said(header::CONTENT_TYPE).all(is_json)
 }
 
-/// One vote, however it is laid out, or one a line.
-fn split(body: &[u8]) -> Vec<&[u8]> {
+/// Whether a `Content-Type` is one that we read, in the only encoding that JSON has.
+fn is_json(kind: &str) -> bool {
+    let mut parts = kind.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let is_unicode = |parameter: &str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let charset = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || CHARSETS.iter().any(|known| known.eq_ignore_ascii_case(charset))
+    };
+    MEDIA_TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence)) && parts.all(is_unicode)
+}
+
+/// One vote, however it is laid out, or one a line; with the number of the line on which it begins, blank ones counted.
+fn split(body: &[u8]) -> Vec<(u32, &[u8])> {
+    let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
+    let mut lines =
+        lines.map(|(number, line)| (number, line.trim_ascii())).filter(|(_, line)| !line.is_empty());
     let whole = body.trim_ascii();
     if serde_json::from_slice::<&serde_json::value::RawValue>(whole).is_ok() {
-        return vec![whole];
+        return lines.next().map(|(number, _)| (number, whole)).into_iter().collect();
     }
-    whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
+    lines.collect()
 }
 
 fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     tracing::error!(%error, "votes can't be appended");
     let detail = "the votes may not have been stored; send them again, a voter's second vote isn't counted";
-    Problem::new(Code::JournalUnavailable, detail)
+    Problem::new(Code::JournalUnavailable, detail).retry_after(RETRY_AFTER_S)
 }
 
 #[cfg(test)]

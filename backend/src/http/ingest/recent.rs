@@ -1,7 +1,7 @@
 //! The votes that this process has stored lately, so that a request that is sent again doesn't store them again.
 //!
-//! A vote is known by a keyed hash of voter, contest, candidate, place and time: the very same vote, which the count would
-//! never count beside the first. What isn't known (older votes, those that came by another process or on the topic, and
+//! A vote is known by a keyed hash of voter, contest, candidate, place and time, however the ballot names them: the very same
+//! vote, which the count would never count beside the first. What isn't known (older votes, those that came by another process or on the topic, and
 //! all after a restart) is stored, and the count sorts it out.
 
 use std::{
@@ -14,7 +14,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::{
     journal::Position,
-    tally::{Ballot, FingerprintKey},
+    tally::{Ballot, Choice, FingerprintKey, IMPLICIT_CONTEST},
 };
 
 /// So many votes are known in each of two generations: about 10 MB in all.
@@ -41,14 +41,17 @@ impl Recent {
         Self { key: FingerprintKey::random().to_bytes(), generations: Mutex::default() }
     }
 
-    pub(super) fn hash(&self, ballot: &Ballot<'_>) -> VoteHash {
+    /// `choice` is what the ballot says, by number, where the same numbers always stand for the same.
+    pub(super) fn hash(&self, ballot: &Ballot<'_>, choice: Option<Choice>) -> VoteHash {
         let mut hasher = SipHasher13::new_with_key(&self.key);
-        let contest = ballot.contest_id.as_ref().map_or("", |contest| contest.as_str());
-        for text in
-            [ballot.voter_id.as_str(), contest, ballot.candidate_id.as_str(), ballot.location.as_str()]
-        {
-            hasher.write_usize(text.len());
-            hasher.write(text.as_bytes());
+        hash_text(&mut hasher, ballot.voter_id.as_str());
+        if let Some(Choice { contest, candidate, location }) = choice {
+            [contest, candidate, location].into_iter().for_each(|number| hasher.write_u32(number));
+        } else {
+            let contest = ballot.contest_id.as_ref().map_or(IMPLICIT_CONTEST, |contest| contest.as_str());
+            hash_text(&mut hasher, contest);
+            hash_text(&mut hasher, ballot.candidate_id.as_str());
+            hash_text(&mut hasher, ballot.location.as_str());
         }
         hasher.write_i64(ballot.cast_at_ms);
         VoteHash(hasher.finish128().as_u128())
@@ -70,6 +73,11 @@ impl Recent {
             generations.young.insert(vote, position);
         }
     }
+}
+
+fn hash_text(hasher: &mut SipHasher13, text: &str) {
+    hasher.write_usize(text.len());
+    hasher.write(text.as_bytes());
 }
 
 #[cfg(test)]
@@ -95,7 +103,7 @@ mod tests {
     #[test]
     fn the_same_vote_is_one_whose_every_field_that_counts_is_the_same() {
         let recent = Recent::new();
-        let hash = |json: &str| recent.hash(&decode(json.as_bytes()).unwrap());
+        let hash = |json: &str| recent.hash(&decode(json.as_bytes()).unwrap(), None);
         let vote =
             r#"{"voter_id":"v","candidate_id":"c","voting_time":"2024-11-05 08:15:00","location_id":"N"}"#;
         let same = r#"{"location_id":"N","voter_id":"v","email":"x","candidate_id":"c","voting_time":"2024-11-05T08:15:00Z"}"#;
@@ -103,6 +111,29 @@ mod tests {
         for (from, to) in [("\"v\"", "\"w\""), ("\"c\"", "\"d\""), ("\"N\"", "\"S\""), (":00\"", ":01\"")] {
             assert_ne!(hash(vote), hash(&vote.replace(from, to)), "{to}");
         }
-        assert_ne!(Recent::new().hash(&decode(vote.as_bytes()).unwrap()), hash(vote));
+        assert_eq!(
+            hash(vote),
+            hash(&vote.replace('}', ",\"contest_id\":\"election\"}")),
+            "of one that names none"
+        );
+        assert_ne!(hash(vote), hash(&vote.replace('}', ",\"contest_id\":\"k\"}")));
+        assert_ne!(Recent::new().hash(&decode(vote.as_bytes()).unwrap(), None), hash(vote));
+    }
+
+    #[test]
+    fn a_vote_is_the_same_however_it_names_what_the_definition_knows() {
+        let recent = Recent::new();
+        let roster = crate::tally::Roster::new(&crate::election::demo());
+        let hash = |place: &str, more: &str| {
+            let vote = format!(
+                r#"{{"voter_id":"v","candidate_id":"okafor","voting_time":"2024-11-05 08:15:00",{place}{more}}}"#
+            );
+            let ballot = decode(vote.as_bytes()).unwrap();
+            recent.hash(&ballot, Some(roster.choice(&ballot).unwrap()))
+        };
+        let by_id = hash(r#""location_id":"AL""#, "");
+        assert_eq!(by_id, hash(r#""location_id":"Alder""#, ""));
+        assert_eq!(by_id, hash(r#""address":{"state":"Alder"}"#, r#","contest_id":"president""#));
+        assert_ne!(by_id, hash(r#""location_id":"BR""#, ""));
     }
 }

@@ -35,13 +35,25 @@ fn a_body_that_says_that_it_is_something_else_is_not_read() {
     check_readable(&[(header::CONTENT_TYPE, "")], false);
     check_readable(&[(header::CONTENT_ENCODING, "gzip")], false);
     check_readable(&[(header::CONTENT_ENCODING, "identity")], true);
+    check_readable(&[(header::CONTENT_ENCODING, "Identity")], true);
+    check_readable(&[(header::CONTENT_ENCODING, "identity"), (header::CONTENT_ENCODING, "gzip")], false);
+    for charset in ["utf-8", "UTF-8", "\"utf-8\"", "utf8", "us-ascii"] {
+        let kind = format!("application/json; charset={charset}");
+        check_readable(&[(header::CONTENT_TYPE, &kind)], true);
+    }
+    for charset in ["UTF-16", "utf-16le", "iso-8859-1", "", "\"UTF-16\""] {
+        let kind = format!("application/json;Charset = {charset}");
+        check_readable(&[(header::CONTENT_TYPE, &kind)], false);
+    }
+    check_readable(&[(header::CONTENT_TYPE, "application/x-ndjson; profile=x;")], true);
 }
 
 #[test]
 fn a_body_is_one_vote_or_one_a_line() {
-    assert_eq!(split(b"{\n \"a\": 1\n}\n").len(), 1);
-    assert_eq!(split(b"{\"a\":1}\n\n{\"b\":2}\r\n"), [b"{\"a\":1}".as_slice(), b"{\"b\":2}"]);
-    assert_eq!(split(b"{\"a\":1}\nrubbish").len(), 2);
+    assert_eq!(split(b"{\n \"a\": 1\n}\n"), [(1, b"{\n \"a\": 1\n}".as_slice())]);
+    assert_eq!(split(b"\r\n \n\t{\n}\n"), [(3, b"{\n}".as_slice())]);
+    assert_eq!(split(b"{\"a\":1}\n\n{\"b\":2}\r\n"), [(1, b"{\"a\":1}".as_slice()), (3, b"{\"b\":2}")]);
+    assert_eq!(split(b"\n{\"a\":1}\nrubbish"), [(2, b"{\"a\":1}".as_slice()), (3, b"rubbish")]);
     assert!(split(b" \n ").is_empty());
 }
 

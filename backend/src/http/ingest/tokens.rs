@@ -100,7 +100,11 @@ impl Tokens {
     /// The token of a request. All are compared, and in the same time whatever was sent.
     pub(super) fn of(&self, headers: &HeaderMap) -> Option<&Token> {
         let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let digest = Sha256::digest(given.strip_prefix("Bearer ")?);
+        let (scheme, token) = given.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let digest = Sha256::digest(token.trim_start_matches(' '));
         let mut found = None;
         for token in &self.0 {
             if bool::from(token.digest.ct_eq(digest.as_slice())) {
@@ -172,7 +176,9 @@ mod tests {
         let name = |headers: &HeaderMap| tokens.of(headers).map(|token| token.name.as_str());
         assert_eq!(name(&sent("Bearer abc")), Some("county-7"));
         assert_eq!(name(&sent("Bearer secret")), Some("default"));
-        for wrong in ["Bearer ", "Bearer abcd", "bearer abc", "abc", ABC] {
+        // A scheme is named in whatever case.
+        assert_eq!([sent("bearer abc"), sent("BEARER  abc")].map(|sent| name(&sent)), [Some("county-7"); 2]);
+        for wrong in ["Bearer ", "Bearer abcd", "Bearer ABC", "Basic abc", "abc", "Bearerabc", ABC] {
             assert_eq!(name(&sent(wrong)), None, "{wrong}");
         }
         assert_eq!(name(&HeaderMap::new()), None);

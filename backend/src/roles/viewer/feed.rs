@@ -233,6 +233,20 @@ impl Feed {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).since(version, as_of)
     }
 
+    /// The steps that a client of this version has missed; `None` where they can't be had, or would be more than the
+    /// newest version in full.
+    #[must_use]
+    pub fn missed(
+        &self,
+        version: u64,
+        as_of: Option<Timestamp>,
+        protocol: Protocol,
+    ) -> Option<Vec<Arc<Step>>> {
+        let steps = self.since(version, as_of)?;
+        let missed: usize = steps.iter().map(|step| step.message.bytes(protocol).len()).sum();
+        (missed == 0 || missed < self.shown().welcome(protocol).len()).then_some(steps)
+    }
+
     fn send(&self, frame: Frame) {
         // With nobody connected there is nobody to send to.
         drop(self.frames.send(frame));

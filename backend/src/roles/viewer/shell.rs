@@ -19,8 +19,9 @@ use crate::{
     roles::{Clock, Pace, RETRY_REST, Shell, publication::PublicationRecord, publisher::SNAPSHOT_EVERY},
 };
 
-/// How often everyone is told how the count is doing. Pages take three missed ones for a broken connection.
-const PULSE_INTERVAL_MS: i64 = 2000;
+/// How often everyone is told how the count is doing: with a rest and a look at the journal, at least every two seconds.
+/// Pages take three missed ones for a broken connection.
+const PULSE_INTERVAL_MS: i64 = 1800;
 
 /// How long to rest between looks at the clock.
 const PULSE_REST: Duration = Duration::from_millis(100);
@@ -286,6 +287,8 @@ fn uncounted(results: Option<&Results>, ends: &BTreeMap<u32, u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::*;
     use crate::{election, roles::shelf::Shelf, tally::merge};
 
@@ -320,6 +323,44 @@ mod tests {
         assert_eq!(beat(3604, Some(results(5, 21)), None), (FeedState::Stale, None, Some(3604)));
         assert_eq!(beat(3606, Some(results(5, 21)), None), (FeedState::Stale, None, Some(3604)));
         assert_eq!(beat(3608, Some(results(5, 21)), end(21)), (FeedState::Live, Some(0), None));
+    }
+
+    #[test]
+    fn a_status_comes_at_least_every_two_seconds() {
+        let status = Pulse::default().beat(Since { elapsed_ms: 0, time: Timestamp::UNIX_EPOCH }, None, None);
+        let feed = Arc::new(Feed::new(Arc::new(election::demo()), status));
+        let clock = Arc::new(ByHand::default());
+        let settings = ViewerSettings { topics: Topics::new("") };
+        let mut taker =
+            PulseTaker::new(Arc::new(Shelf::new(1, 1)), settings, feed, Arc::clone(&clock) as Arc<dyn Clock>);
+        let mut told_ms = Vec::new();
+        for _ in 0..200 {
+            let started_ms = clock.elapsed_ms();
+            // A look at the journal takes a moment, and a rest a little longer than was meant.
+            let passed_ms = match taker.step().unwrap() {
+                Pace::Rest(rest) => i64::try_from(rest.as_millis()).unwrap() + 5,
+                Pace::Go => {
+                    told_ms.push(started_ms + 50);
+                    50
+                }
+            };
+            clock.0.fetch_add(passed_ms, Ordering::Relaxed);
+        }
+        assert!(told_ms.len() > 5 && told_ms.windows(2).all(|pair| pair[1] - pair[0] <= 2000), "{told_ms:?}");
+    }
+
+    /// A clock that moves when it is told to.
+    #[derive(Default)]
+    struct ByHand(AtomicI64);
+
+    impl Clock for ByHand {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millisecond(self.elapsed_ms()).unwrap()
+        }
+
+        fn elapsed_ms(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
     }
 
     #[test]
