@@ -307,7 +307,8 @@ impl Roles<'_> {
         if plays(&self.args.role, Role::Viewer) {
             let settings = ViewerSettings { topics: self.topics.clone() };
             let feed = || Arc::clone(&self.feed);
-            shells.push(("viewing", Box::new(Follower::new(journal(), settings.clone(), feed()))));
+            let follower = Follower::new(journal(), settings.clone(), feed(), Arc::clone(&clock));
+            shells.push(("viewing", Box::new(follower)));
             shells.push(("pulse", Box::new(PulseTaker::new(journal(), settings, feed(), clock))));
         }
         shells

@@ -35,16 +35,16 @@ use crate::{
     table::{Row, milliseconds, thousands},
 };
 
-const BROWSERS_MAX: u64 = 20_000;
+pub(crate) const BROWSERS_MAX: u64 = 20_000;
 /// What this process and the server have open besides.
-const OTHER_FILES: u64 = 1_100;
+pub(crate) const OTHER_FILES: u64 = 1_100;
 /// 4 updates a second.
 const INTERVAL: &str = "250ms";
 const VOTES: &str = "100/s";
 const SETTLE: Duration = Duration::from_secs(5);
 const MEASURE: Duration = Duration::from_secs(20);
 /// So many connect within a second at first.
-const CONNECTS_PER_SECOND: u32 = 1_500;
+pub(crate) const CONNECTS_PER_SECOND: u32 = 1_500;
 /// All come back within so many milliseconds after the connections broke.
 const JITTER_MS: u64 = 5_000;
 /// One of so many stops reading.
@@ -209,7 +209,7 @@ pub(crate) fn crowd(
     Crowd((0..size).map(browser).collect())
 }
 
-async fn all_are_there(seen: &Seen, size: u64) {
+pub(crate) async fn all_are_there(seen: &Seen, size: u64) {
     let deadline = Instant::now() + PATIENCE;
     while seen.welcomed.load(Ordering::Relaxed) < size {
         assert!(Instant::now() < deadline, "{} of {size} are there", seen.welcomed.load(Ordering::Relaxed));

@@ -307,7 +307,8 @@ async fn told_and_measured(
     for publication in publications {
         let version = publication.results.version;
         record_metrics(&publication.results, 1);
-        let change = viewer.publication(publication.record).unwrap().expect("every version is new");
+        assert_eq!(viewer.take(publication.record), Ok(true), "every version is new");
+        let change = viewer.show().expect("a version was taken");
         show(&feed, &viewer, change);
         let first = format!("1@{as_of}");
         let mut live = vec![

@@ -118,7 +118,8 @@ impl Process {
             };
             let feed = Arc::new(Feed::new(Arc::clone(election), status));
             let settings = ViewerSettings { topics };
-            let follower = Follower::new(Arc::clone(&journal), settings.clone(), Arc::clone(&feed));
+            let follower =
+                Follower::new(Arc::clone(&journal), settings.clone(), Arc::clone(&feed), Arc::clone(&clock));
             shells.push(("viewing", Box::new(follower)));
             shells.push(("pulse", Box::new(PulseTaker::new(journal, settings, Arc::clone(&feed), clock))));
             watching = Some(Watching::new(feed));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tallyboard_shared::{
     Timestamp,
     election::Election,
-    message::{HistoryPoint, ServerMessage, Status},
+    message::{FeedState, HistoryPoint, ServerMessage, Status},
     results::Results,
     timeline::Timeline,
     update::Update,
@@ -19,6 +19,11 @@ use crate::roles::disclosure::Disclosed;
 /// So many frames wait for a slow client, some seconds at full pace; one that lags further starts over from the
 /// newest results.
 const FRAMES_WAITING_MAX: usize = 64;
+
+/// While votes lie uncounted, all browsers together are sent so many frames a second at most: what they take is taken
+/// from the count. A frame costs the server some 12 µs, so this is a tenth of a core (docs/benchmarks.md, "Counting beside
+/// browsers").
+const FRAMES_PER_SECOND_BEHIND: i64 = 8_000;
 
 /// The newest version and the frames that lead to the next.
 pub struct Feed {
@@ -218,6 +223,16 @@ impl Feed {
         // The version before the frame: whoever subscribes in between sees the frame as known already.
         self.shown.send_replace(Arc::new(shown));
         self.send(frame);
+    }
+
+    /// How long to rest between one version that is shown and the next, in milliseconds: not at all once every vote is
+    /// counted, nor for a handful of browsers, and longer the more are connected while votes lie uncounted.
+    pub(super) fn rest_ms(&self) -> i64 {
+        if self.status.borrow().state == FeedState::Live {
+            return 0;
+        }
+        let connected = i64::try_from(self.frames.receiver_count()).unwrap_or(i64::MAX);
+        connected.saturating_mul(1_000) / FRAMES_PER_SECOND_BEHIND
     }
 
     /// Tells everyone how the count is doing.

@@ -1,7 +1,8 @@
 //! The viewer: follows the publications and shows them to everyone who is connected.
 //!
-//! Every viewer that follows the same topic shows the same versions. What may not leave the server is taken out here,
-//! before anything is encoded: what the rest of the server can reach has been disclosed.
+//! Every viewer that follows the same topic shows the same versions, though not each every one while votes lie uncounted.
+//! What may not leave the server is taken out here, before anything is encoded: what the rest of the server can reach has
+//! been disclosed.
 
 mod archive;
 mod feed;
@@ -68,24 +69,24 @@ impl Viewer {
         Self { published: None, shown: None, shown_timeline: None, history: History::default() }
     }
 
-    /// Takes a publication; [`None`] where it tells nothing new.
+    /// Takes a publication; false where it tells nothing new.
     ///
     /// # Errors
     /// [`Gap`] where publications are missing: the viewer needs the newest snapshot.
-    pub fn publication(&mut self, record: PublicationRecord) -> Result<Option<Change>, Gap> {
+    pub fn take(&mut self, record: PublicationRecord) -> Result<bool, Gap> {
         match record {
             PublicationRecord::Snapshot { election, results, timeline } => {
                 if self.published.as_ref().is_some_and(|known| results.version <= known.results.version) {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 let timeline = timeline.map(Arc::from);
                 self.published = Some(Published { election: *election, results: *results, timeline });
             }
             PublicationRecord::Delta { update, timeline } => {
                 // Before the first snapshot steps lead nowhere.
-                let Some(known) = &mut self.published else { return Ok(None) };
+                let Some(known) = &mut self.published else { return Ok(false) };
                 if update.version <= known.results.version {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 known.results.apply(&update)?;
                 if let Some(known_timeline) = &mut known.timeline {
@@ -94,11 +95,12 @@ impl Viewer {
                 }
             }
         }
-        Ok(self.show())
+        Ok(true)
     }
 
-    /// Discloses what was published.
-    fn show(&mut self) -> Option<Change> {
+    /// Discloses the newest version that was taken; [`None`] before the first. The step starts from what was disclosed
+    /// before, however many versions lie between.
+    pub fn show(&mut self) -> Option<Change> {
         let Published { election, results, timeline } = self.published.as_ref()?;
         let shown = disclose(election, results.clone());
         let step = self.shown.as_ref().and_then(|before| before.step_to(&shown));
@@ -209,10 +211,16 @@ mod tests {
         })
     }
 
+    fn take(viewer: &mut Viewer, record: PublicationRecord) {
+        assert_eq!(viewer.take(record), Ok(true));
+        viewer.show();
+    }
+
     #[test]
     fn publications_are_taken_once_each_from_the_first_snapshot_on() {
         let mut viewer = Viewer::new();
-        let mut take = |record| viewer.publication(record).map(version);
+        let mut take =
+            |record| viewer.take(record).map(|is_new| if is_new { version(viewer.show()) } else { None });
         assert_eq!(take(delta(3, 4)), Ok(None));
         assert_eq!(take(snapshot(5, 0)), Ok(Some((5, true))));
         assert_eq!(take(delta(5, 6)), Ok(Some((6, false))));
@@ -224,17 +232,28 @@ mod tests {
     }
 
     #[test]
+    fn a_step_leads_over_the_versions_that_were_not_shown() {
+        let mut viewer = Viewer::new();
+        take(&mut viewer, snapshot(5, 0));
+        for step in [delta(5, 6), delta(6, 7), snapshot(9, 1)] {
+            assert_eq!(viewer.take(step), Ok(true));
+        }
+        let Some(Change::Step(update, shown)) = viewer.show() else { panic!("a step leads there") };
+        assert_eq!((update.previous, update.version, shown.version), (5, 9, 9));
+    }
+
+    #[test]
     fn the_timeline_follows_the_steps_and_does_without_where_none_is_published() {
         let mut viewer = Viewer::new();
-        viewer.publication(snapshot(5, 0)).unwrap();
-        viewer.publication(delta(5, 6)).unwrap();
+        take(&mut viewer, snapshot(5, 0));
+        take(&mut viewer, delta(5, 6));
         let expected = Timeline { version: 6, ..timeline(&[(0, 5), (1, 6)]) };
         assert_eq!(viewer.timeline().map(|timeline| (**timeline).clone()), Some(expected));
         let mut older = serde_json::to_value(snapshot(7, 0)).unwrap();
         older.as_object_mut().unwrap().remove("timeline");
-        viewer.publication(serde_json::from_value(older).unwrap()).unwrap();
+        take(&mut viewer, serde_json::from_value(older).unwrap());
         assert_eq!(viewer.timeline(), None);
-        viewer.publication(delta(7, 8)).unwrap();
+        take(&mut viewer, delta(7, 8));
         assert_eq!(viewer.timeline(), None);
     }
 
@@ -242,7 +261,7 @@ mod tests {
     fn history_is_bounded_and_evenly_spaced() {
         let mut viewer = Viewer::new();
         for second in 0..2000i64 {
-            viewer.publication(snapshot(second.cast_unsigned() + 1, second)).unwrap();
+            take(&mut viewer, snapshot(second.cast_unsigned() + 1, second));
         }
         let history = viewer.history();
         assert!(

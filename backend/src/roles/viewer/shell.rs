@@ -44,12 +44,20 @@ pub struct ViewerSettings {
 /// What was there at the start is read to its end before any of it is shown: a version from before a restart must not
 /// pass for the newest. Clients that come back all the same get only the steps that they missed.
 ///
+/// While votes lie uncounted, only some of the versions are shown where many are connected ([`Feed::rest_ms`]): the count
+/// comes first. A browser that watches alone sees every one.
+///
 /// A broker that can't be reached is waited for.
 pub struct Follower {
     journal: Arc<dyn Journal>,
     settings: ViewerSettings,
     feed: Arc<Feed>,
+    clock: Arc<dyn Clock>,
     viewer: Viewer,
+    /// Whether a version was taken that isn't shown yet.
+    is_waiting: bool,
+    /// When a version was shown last, by the stopwatch.
+    shown_ms: i64,
     /// How far before the end to look for a snapshot.
     reach: u64,
     reading: Option<Reading>,
@@ -73,12 +81,20 @@ struct Reading {
 impl Follower {
     /// A follower that has seen nothing.
     #[must_use]
-    pub fn new(journal: Arc<dyn Journal>, settings: ViewerSettings, feed: Arc<Feed>) -> Self {
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        settings: ViewerSettings,
+        feed: Arc<Feed>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             journal,
             settings,
             feed,
+            clock,
             viewer: Viewer::new(),
+            is_waiting: false,
+            shown_ms: i64::MIN,
             reach: u64::from(SNAPSHOT_EVERY) * 3,
             reading: None,
             batch: Batch::default(),
@@ -115,9 +131,16 @@ impl Follower {
         let (is_part, end) = (reading.is_part, reading.end);
         let mut reached = self.batch.reaches_end(0) || end == 0;
         let batch = std::mem::take(&mut self.batch);
+        let is_paced = self.caught_up && self.feed.rest_ms() > 0;
         for record in batch.iter() {
-            self.publication(&record);
+            self.take(&record);
+            if !is_paced {
+                self.show_newest();
+            }
             reached |= record.position.offset + 1 >= end;
+        }
+        if self.is_due() {
+            self.show_newest();
         }
         self.batch = batch;
         if is_part && reached && self.viewer.shown.is_none() {
@@ -131,18 +154,18 @@ impl Follower {
         Ok(())
     }
 
-    fn publication(&mut self, record: &ReadRecord<'_>) {
+    fn take(&mut self, record: &ReadRecord<'_>) {
         let offset = record.position.offset;
         let publication: PublicationRecord = match serde_json::from_slice(record.value) {
             Ok(publication) => publication,
             Err(error) => return tracing::warn!(%error, offset, "not a publication"),
         };
-        match self.viewer.publication(publication) {
-            Ok(Some(change)) => {
+        match self.viewer.take(publication) {
+            Ok(true) => {
                 self.gap_told = false;
-                self.take(change);
+                self.is_waiting = true;
             }
-            Ok(None) => {}
+            Ok(false) => {}
             // The next snapshot, which is never far, leads on.
             Err(gap) if !self.gap_told => {
                 self.gap_told = true;
@@ -152,7 +175,18 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, change: Change) {
+    /// Whether those who are connected have rested long enough.
+    fn is_due(&self) -> bool {
+        self.clock.elapsed_ms() >= self.shown_ms.saturating_add(self.feed.rest_ms())
+    }
+
+    /// Shows the newest version that was taken, or holds it until what was there at the start is read.
+    fn show_newest(&mut self) {
+        if !std::mem::take(&mut self.is_waiting) {
+            return;
+        }
+        let Some(change) = self.viewer.show() else { return };
+        self.shown_ms = self.clock.elapsed_ms();
         let election = match &self.held {
             Some((held, _)) => Arc::clone(&held.election),
             None => Arc::clone(&self.feed.shown().election),
@@ -371,16 +405,64 @@ mod tests {
         assert_eq!((status.state, status.lag), (FeedState::CatchingUp, Some(3)));
     }
 
+    /// A clock that is set by hand.
+    #[derive(Default)]
+    struct Stopwatch(AtomicI64);
+
+    impl Clock for Stopwatch {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+
+        fn elapsed_ms(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    /// A feed whose count is in this state.
+    fn feed(state: FeedState) -> Arc<Feed> {
+        let status =
+            Status { state, now: Timestamp::UNIX_EPOCH, version: None, lag: None, stale_since: None };
+        Arc::new(Feed::new(Arc::new(election::demo()), status))
+    }
+
+    fn follower(shelf: Shelf, feed: &Arc<Feed>, clock: &Arc<Stopwatch>) -> Follower {
+        let clock: Arc<dyn Clock> = Arc::<Stopwatch>::clone(clock);
+        Follower::new(Arc::new(shelf), ViewerSettings { topics: Topics::new("") }, Arc::clone(feed), clock)
+    }
+
+    #[test]
+    fn while_votes_lie_uncounted_many_browsers_are_shown_only_some_versions() {
+        let versions = |state, browsers: usize| {
+            let (feed, clock) = (feed(state), Arc::new(Stopwatch::default()));
+            // The first 20 were there at the start; a batch has 20.
+            let mut shelf = Shelf::new(120, 1);
+            shelf.bounds = 0..20;
+            let mut follower = follower(shelf, &feed, &clock);
+            let mut browsers: Vec<_> = (0..browsers).map(|_| feed.subscribe().frames).collect();
+            let mut shown = Vec::new();
+            for _ in 0..12 {
+                follower.step().unwrap();
+                clock.0.fetch_add(100, Ordering::Relaxed);
+                while let Ok(Frame::Step(step)) = browsers[0].try_recv() {
+                    shown.push((step.previous, step.version));
+                }
+            }
+            shown
+        };
+        // A quarter of a second between versions, of which each batch of a tenth of a second brings 20.
+        assert_eq!(versions(FeedState::CatchingUp, 2_000), [(19, 20), (20, 80), (80, 120)]);
+        let every: Vec<_> = (20..=120).map(|version| (version - 1, version)).collect();
+        assert_eq!(versions(FeedState::Live, 2_000), every);
+        assert_eq!(versions(FeedState::CatchingUp, 1), every);
+    }
+
     #[test]
     fn nothing_is_shown_before_the_newest_version_is_read() {
         for stride in [1, 2] {
-            let shelf = Arc::new(Shelf::new(250, stride));
-            let topics = Topics::new("");
-            let status =
-                Pulse::default().beat(Since { elapsed_ms: 0, time: Timestamp::UNIX_EPOCH }, None, None);
-            let feed = Arc::new(Feed::new(Arc::new(election::demo()), status));
+            let feed = feed(FeedState::Live);
             let mut frames = feed.subscribe().frames;
-            let mut follower = Follower::new(shelf, ViewerSettings { topics }, Arc::clone(&feed));
+            let mut follower = follower(Shelf::new(250, stride), &feed, &Arc::default());
             let mut versions = Vec::new();
             for _ in 0..20 {
                 follower.step().unwrap();
