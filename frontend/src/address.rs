@@ -169,6 +169,12 @@ impl Address {
         }
     }
 
+    /// Whether it is the screen that the page begins with, whatever is chosen there.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.screen == Screen::Overview && !self.kiosk
+    }
+
     /// The same contest on another screen; what was chosen there stays behind.
     #[must_use]
     pub fn on(&self, screen: Screen) -> Self {

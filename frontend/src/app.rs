@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gloo_net::http::Request;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use leptos_router::components::Router;
 use tallyboard_shared::results::Results;
 
@@ -21,7 +21,7 @@ use crate::{
     intl,
     navigation::Navigation,
     outlines::Outlines,
-    pages::Page,
+    pages::{Page, later::Later},
     settings::{self, Choice, Settings, Zone},
     texts::{self, Language, tr},
     theme::Theme,
@@ -38,7 +38,7 @@ pub struct Context {
     pub settings: Settings,
     /// The earlier version that is shown in place of the newest, once it is there; `None` outside the replay.
     pub replayed: RwSignal<Option<Option<Arc<Results>>>>,
-    /// The shapes of the places; `None` where the definition has no map, and until it is there.
+    /// The shapes of the places; `None` where the definition has no map, and until [it is there](Later).
     pub outlines: RwSignal<Option<Arc<Outlines>>>,
     /// The offset from UTC of the times that are shown.
     pub offset_minutes: Signal<i32>,
@@ -86,13 +86,6 @@ impl Context {
         Effect::new(move |_| feed.pace_ms.set(settings.pace.get().interval_ms()));
         let replayed = RwSignal::new(None);
         let outlines = RwSignal::new(None);
-        // Once the server has spoken: before that nobody may be there to ask.
-        let welcomed = Memo::new(move |_| feed.board.with(|board| board.election.is_some()));
-        Effect::new(move |_| {
-            if welcomed.get() {
-                spawn_local(async move { outlines.set(read_map().await.map(Arc::new)) });
-            }
-        });
         let theme = Theme::follow(settings.patterns);
         Self { feed, theme, settings, replayed, outlines, offset_minutes }
     }
@@ -111,13 +104,6 @@ impl Context {
     pub fn of_view() -> Self {
         expect_context()
     }
-}
-
-/// The map, where the definition names one; without an answer the tiles are shown.
-async fn read_map() -> Option<Outlines> {
-    let answer = Request::get("api/v1/map").send().await.ok()?;
-    (answer.status() == 200).then_some(())?;
-    Outlines::parse(&answer.text().await.ok()?)
 }
 
 /// How much of its first screen the page has built. In one go that holds a phone up for half a second; so what is seen
@@ -163,10 +149,17 @@ impl Unfolding {
 pub fn App() -> impl IntoView {
     provide_context(Context::start());
     provide_context(charts::Loading::by_need());
-    let path = window().location().pathname().unwrap_or_default();
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default();
     let base = StoredValue::new(folder(&path).to_owned());
     let begins = begins(Context::of_view().feed);
-    provide_context(Unfolding::start(begins));
+    let unfolding = Unfolding::start(begins);
+    provide_context(unfolding);
+    let later = Later::after(unfolding);
+    provide_context(later);
+    if !Address::parse(&path, &location.search().unwrap_or_default()).is_first() {
+        later.ask();
+    }
     Effect::new(move |_| {
         if let Some(boot) = document().get_element_by_id("boot").filter(|_| begins.get()) {
             boot.remove();

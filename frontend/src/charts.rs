@@ -19,8 +19,8 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::ResizeObserver;
 
 use drawing::Drawing;
-pub use loading::Loading;
-use loading::{Library, sight_of};
+use loading::Library;
+pub use loading::{Loading, sight_of};
 
 use crate::{
     intl,

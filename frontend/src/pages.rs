@@ -1,6 +1,7 @@
 //! Pages, one per file, and what they share.
 
 pub mod contest;
+pub mod later;
 pub mod overview;
 pub mod place;
 pub mod quality;
@@ -10,10 +11,7 @@ pub mod wall;
 
 use leptos::prelude::*;
 
-use self::{
-    contest::ContestPage, overview::Overview, place::PlacePage, quality::QualityPage, replay::ReplayPage,
-    shown::Shown, wall::Wall,
-};
+use self::{later::LaterScreen, overview::Overview, shown::Shown};
 use crate::{
     address::Screen,
     app::{Context, Unfolding},
@@ -51,15 +49,11 @@ pub fn Page(
             results.with(|results| board::is_unknown(results.as_deref(), address.contest.as_ref()))
         })
     });
-    let page = move || match screen.get() {
-        Screen::Nowhere => view! { <NoSuchScreen/> }.into_any(),
+    let page = move || match (screen.get(), kiosk.get()) {
+        (Screen::Nowhere, _) => view! { <NoSuchScreen/> }.into_any(),
         _ if is_unknown.get() => view! { <NoSuchContest/> }.into_any(),
-        _ if kiosk.get() => view! { <Wall shown/> }.into_any(),
-        Screen::Overview => view! { <Overview shown/> }.into_any(),
-        Screen::Contest => view! { <ContestPage shown/> }.into_any(),
-        Screen::Place => view! { <PlacePage shown/> }.into_any(),
-        Screen::Replay => view! { <ReplayPage/> }.into_any(),
-        Screen::Quality => view! { <QualityPage shown/> }.into_any(),
+        (Screen::Overview, false) => view! { <Overview shown/> }.into_any(),
+        (screen, kiosk) => view! { <LaterScreen screen kiosk shown/> }.into_any(),
     };
     view! {
         <main id="main" tabindex="-1" class:unfolding=move || !unfolding.has_reached(Unfolding::PARTS)

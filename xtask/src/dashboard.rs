@@ -5,6 +5,7 @@
 //! `trunk build` by hand, changes times and files without telling us.
 
 mod compress;
+mod split;
 
 use std::{
     fs,
@@ -23,7 +24,8 @@ use crate::{
 };
 
 /// What the page is made of, relative to the workspace's root.
-const INPUTS: [&str; 5] = ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "frontend", "shared"];
+const INPUTS: [&str; 6] =
+    ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", "frontend", "shared", "xtask/src/dashboard"];
 /// Directories that hold what was made or fetched.
 const NOT_INPUTS: [&str; 3] = ["dist", "node_modules", "target"];
 
@@ -36,7 +38,10 @@ pub(crate) fn build(workspace: &Workspace, tools: &DashboardTools) -> Result<()>
         already_there("dashboard");
         return Ok(());
     }
-    step("dashboard: trunk build", || process::run(trunk(workspace, tools).args(["build", "--release"])))?;
+    step("dashboard: trunk build", || {
+        process::run(trunk(workspace, tools).args(["build", "--release", "--features", "split"]))
+    })?;
+    step("dashboard: take apart", || split::apart(workspace, tools, &dist))?;
     step("dashboard: compress", || compress::beside(&dist))?;
     let stamp_text = format!("{before:016x} {:016x}", fingerprint(slice::from_ref(&dist), &[])?);
     fs::write(&stamp, stamp_text).with_context(|| stamp.display().to_string())?;
@@ -112,7 +117,10 @@ fn report_size(dist: &Path) -> Result<()> {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "wasm") {
             let compressed = fs::metadata(compress::named(&path, "br"))?.len();
-            note(&format!("wasm: {} KB, as Brotli {} KB", entry.metadata()?.len() / 1000, compressed / 1000));
+            let part =
+                if path.to_string_lossy().ends_with("_later.wasm") { "later screens" } else { "overview" };
+            let size = entry.metadata()?.len();
+            note(&format!("wasm, {part}: {} KB, as Brotli {} KB", size / 1000, compressed / 1000));
         }
     }
     Ok(())

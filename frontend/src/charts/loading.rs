@@ -72,7 +72,7 @@ fn fetch(state: RwSignal<Library>, name: &str) -> Option<()> {
 
 /// Whether an element is in sight, or near it; on paper everything is.
 #[must_use]
-pub(super) fn sight_of<E>(node: NodeRef<E>) -> RwSignal<bool>
+pub fn sight_of<E>(node: NodeRef<E>) -> RwSignal<bool>
 where
     E: ElementType + 'static,
     E::Output: AsRef<web_sys::Element> + JsCast + Clone + 'static,

@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{quality::Reasons, shown::Shown};
+use super::{
+    later::{Below, LaterPanel},
+    shown::Shown,
+};
 use crate::{
     address::Screen,
     app::{Context, Unfolding},
@@ -19,7 +22,6 @@ use crate::{
         figures::Figures,
         headline::Headline,
         leader::LeadingCandidate,
-        map::MapPanel,
         panel::Panel,
         place_table::PlaceTable,
     },
@@ -46,16 +48,22 @@ pub fn Overview(
             .results
             .with(|results| results.as_ref().is_some_and(|results| !results.totals.rejected.is_empty()))
     });
+    // Where nothing is known of places there is no map.
+    let has_places = Memo::new(move |_| {
+        shown
+            .election
+            .with(|election| election.as_ref().is_some_and(|election| !election.locations.is_empty()))
+    });
     view! {
         <ContestPicker shown/>
         <Headline headline lede/>
         <Figures results=shown.results/>
         <Show when=move || unfolding.has_reached(1)><Standings shown/></Show>
         <Show when=move || unfolding.has_reached(2)><Moved shown/></Show>
-        <Show when=move || unfolding.has_reached(3)><MapPanel shown/></Show>
+        <Show when=move || unfolding.has_reached(3) && has_places.get()><LaterPanel panel=Below::Map shown/></Show>
         <Show when=move || unfolding.has_reached(4)>
             <Tables shown/>
-            <Show when=move || rejected.get()><Reasons shown/></Show>
+            <Show when=move || rejected.get()><LaterPanel panel=Below::Reasons shown/></Show>
         </Show>
     }
 }

@@ -1,5 +1,5 @@
-//! The Rust tools that build the dashboard, Trunk and wasm-bindgen in the version that Cargo.lock names; and cargo-deny,
-//! which checks what is built of others.
+//! The Rust tools that build the dashboard: Trunk, wasm-bindgen in the version that Cargo.lock names, and wasm-split; and
+//! cargo-deny, which checks what is built of others.
 //!
 //! Built once into the per-user cache. A tool of the right version that the user has is used as it is.
 
@@ -18,6 +18,8 @@ use crate::{
 };
 
 const TRUNK_VERSION: &str = "0.21.14";
+/// Reads what the macros of `wasm_split_helpers` write, whose version Cargo.lock names.
+const SPLIT_VERSION: &str = "0.2.4";
 const DENY_VERSION: &str = "0.20.2";
 /// They run for seconds, but are compiled on the user's machine: compile time counts.
 const QUICK_BUILD: [(&str, &str); 4] = [
@@ -35,6 +37,7 @@ pub(crate) fn find_or_install(workspace: &Workspace) -> Result<PathBuf> {
     // Trunk's lock file is kept. That of wasm-bindgen-cli isn't: it may name a version that was withdrawn.
     ensure(workspace, &root, "trunk", "trunk", TRUNK_VERSION, &["--locked"])?;
     ensure(workspace, &root, "wasm-bindgen", "wasm-bindgen-cli", &wasm_bindgen, &[])?;
+    ensure_split(workspace, &root)?;
     Ok(bin)
 }
 
@@ -48,7 +51,8 @@ pub(crate) fn deny(workspace: &Workspace) -> Result<PathBuf> {
 
 /// The versions in use, for telling whether a built dashboard is up to date.
 pub(crate) fn versions(workspace: &Workspace) -> Result<String> {
-    Ok(format!("trunk {TRUNK_VERSION}, wasm-bindgen {}\n", locked_wasm_bindgen(workspace)?))
+    let wasm_bindgen = locked_wasm_bindgen(workspace)?;
+    Ok(format!("trunk {TRUNK_VERSION}, wasm-bindgen {wasm_bindgen}, wasm-split {SPLIT_VERSION}\n"))
 }
 
 fn ensure(
@@ -70,6 +74,21 @@ fn ensure(
         already_there(&format!("{what} (on PATH)"));
         return Ok(());
     }
+    install(workspace, root, package, version, flags)
+}
+
+/// wasm-split doesn't tell its version, but Cargo does for what it installed.
+fn ensure_split(workspace: &Workspace, root: &Path) -> Result<()> {
+    let package = "wasm_split_cli_support";
+    let installed = fs::read_to_string(root.join(".crates.toml")).unwrap_or_default();
+    if installed.contains(&format!("\"{package} {SPLIT_VERSION} (")) {
+        already_there(&format!("wasm-split {SPLIT_VERSION}"));
+        return Ok(());
+    }
+    install(workspace, root, package, SPLIT_VERSION, &["--locked", "--features", "build-binary"])
+}
+
+fn install(workspace: &Workspace, root: &Path, package: &str, version: &str, flags: &[&str]) -> Result<()> {
     step(&format!("cargo install {package} {version} (some minutes, once)"), || {
         let build_dir =
             tempfile::Builder::new().prefix("tools-build-").tempdir_in(make_dir(&workspace.cache)?)?;
