@@ -34,6 +34,10 @@ pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Response {
     if path.rsplit('/').next().is_some_and(|name| name.contains('.')) && path != INDEX {
         return Problem::new(Code::NotFound, "there is no such file").into_response();
     }
+    // All pages lie in one folder; from another the page would look for its own files in vain.
+    if path.contains('/') {
+        return Problem::new(Code::NotFound, "there is no such page").into_response();
+    }
     match Dashboard::get(INDEX) {
         Some(page) => answer(INDEX, &page, "no-cache", &headers),
         None => {
