@@ -21,9 +21,9 @@ use crate::roles::disclosure::Disclosed;
 const FRAMES_WAITING_MAX: usize = 64;
 
 /// While votes lie uncounted, all browsers together are sent so many frames a second at most: what they take is taken
-/// from the count. A frame costs the server some 12 µs, so this is a tenth of a core (docs/benchmarks.md, "Counting beside
+/// from the count. A frame costs the server some 12 µs, so this is a twentieth of a core (docs/benchmarks.md, "Counting beside
 /// browsers").
-const FRAMES_PER_SECOND_BEHIND: i64 = 8_000;
+const FRAMES_PER_SECOND_BEHIND: i64 = 4_000;
 
 /// The newest version and the frames that lead to the next.
 pub struct Feed {

@@ -451,9 +451,9 @@ mod tests {
             shown
         };
         // A quarter of a second between versions, of which each batch of a tenth of a second brings 20.
-        assert_eq!(versions(FeedState::CatchingUp, 2_000), [(19, 20), (20, 80), (80, 120)]);
+        assert_eq!(versions(FeedState::CatchingUp, 1_000), [(19, 20), (20, 80), (80, 120)]);
         let every: Vec<_> = (20..=120).map(|version| (version - 1, version)).collect();
-        assert_eq!(versions(FeedState::Live, 2_000), every);
+        assert_eq!(versions(FeedState::Live, 1_000), every);
         assert_eq!(versions(FeedState::CatchingUp, 1), every);
     }
 
