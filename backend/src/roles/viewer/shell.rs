@@ -44,7 +44,7 @@ pub struct ViewerSettings {
 /// What was there at the start is read to its end before any of it is shown: a version from before a restart must not
 /// pass for the newest. Clients that come back all the same get only the steps that they missed.
 ///
-/// While votes lie uncounted, only some of the versions are shown where many are connected ([`Feed::rest_ms`]): the count
+/// While votes lie uncounted, only some of the versions are shown where many are connected (`Feed::rest_ms`): the count
 /// comes first. A browser that watches alone sees every one.
 ///
 /// A broker that can't be reached is waited for.
