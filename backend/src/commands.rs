@@ -252,13 +252,13 @@ fn export_of_journal(args: &Export) -> anyhow::Result<Vec<u8>> {
     let earlier = args.results_version.filter(|version| *version != newest.results.version);
     let Some(version) = earlier else {
         let results = disclose(&newest.election, newest.results);
-        return Ok(args.format.write(&newest.election, &results));
+        return Ok(args.format.write(&newest.election, &results, None));
     };
     let rules = Rules::new(&newest.election, newest.results.status);
     let found = earlier_publication(&*journal, &topic, version, &Landmarks::default())?
         .with_context(|| format!("there is no version {version}"))?;
     let results = disclose_earlier(&found.election, found.results, &rules);
-    Ok(args.format.write(&found.election, &results))
+    Ok(args.format.write(&found.election, &results, None))
 }
 
 /// `tallyboard election`.

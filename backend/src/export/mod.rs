@@ -64,13 +64,19 @@ impl Format {
         format!("{election}-v{}.{}", results.version, self.extension())
     }
 
-    /// Writes results that were counted by `election`.
+    /// Writes results that were counted by `election`, or only a part of them, whose sums stay those of the whole.
     #[must_use]
-    pub fn write(self, election: &Election, results: &Disclosed<Results>) -> Vec<u8> {
+    pub fn write(
+        self,
+        election: &Election,
+        whole: &Disclosed<Results>,
+        part: Option<&Disclosed<Results>>,
+    ) -> Vec<u8> {
+        let results = part.unwrap_or(whole);
         match self {
             Self::Csv => csv::write(results),
             Self::Json => serde_json::to_vec(results).expect("results have only text keys"),
-            Self::Nist => nist::write(election, results),
+            Self::Nist => nist::write(election, whole, results),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! be unknown: the kind of election and of its places is `other`. The rules that the report keeps are those of the
 //! published schema; `tests/data/nist-1500-100-v2.schema.json` has those of the classes that are used.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 use tallyboard_shared::{
@@ -18,10 +18,10 @@ use super::mode;
 /// Names the unit that is the whole election.
 const WHOLE: &str = "gpunit-election";
 
-/// Writes disclosed results that were counted by `election`.
-pub(super) fn write(election: &Election, results: &Results) -> Vec<u8> {
+/// Writes disclosed results that were counted by `election`: all of them, or a part of the whole.
+pub(super) fn write(election: &Election, whole: &Results, results: &Results) -> Vec<u8> {
     let parties = Parties::of(results);
-    let units = Units::of(election, results);
+    let units = Units::of(election, whole);
     let status = match results.status {
         CountStatus::BeforeOpen => "pre-election",
         // Votes that were cast in time may still arrive after the close.
@@ -50,7 +50,7 @@ pub(super) fn write(election: &Election, results: &Results) -> Vec<u8> {
         "Status": status,
         "VendorApplicationId": concat!("Tallyboard ", env!("CARGO_PKG_VERSION")),
         "Election": [election_of(election, results, &parties, &units)],
-        "GpUnit": units.written(election, results),
+        "GpUnit": units.written(election, whole, results),
         "Party": parties.written(),
     }));
     if results.election.mode != Mode::Live {
@@ -110,26 +110,26 @@ struct Units<'a> {
 }
 
 impl<'a> Units<'a> {
-    fn of(election: &'a Election, results: &'a Results) -> Self {
+    fn of(election: &'a Election, whole: &'a Results) -> Self {
         let named = |kind: &str, places: &'a [LocationResult]| {
             let names = places.iter().enumerate();
             names.map(|(number, place)| (&place.id, format!("gpunit-{kind}-{number}"))).collect()
         };
         let parents = election.locations.iter().filter_map(|place| Some((&place.id, place.parent.as_ref()?)));
         Self {
-            places: named("place", &results.locations),
-            regions: named("region", &results.regions),
+            places: named("place", &whole.locations),
+            regions: named("region", &whole.regions),
             parents: parents.collect(),
         }
     }
 
     /// The units that make up a region, or the whole election where none is named.
-    fn parts(&self, region: Option<&LocationId>, results: &Results) -> Vec<&str> {
+    fn parts(&self, region: Option<&LocationId>, whole: &Results) -> Vec<&str> {
         let own = region.and_then(|region| self.places.get(region));
         let is_part = |place: &&LocationResult| self.parents.get(&place.id).copied() == region;
-        let regions = results.regions.iter().filter(is_part).map(|part| &self.regions[&part.id]);
+        let regions = whole.regions.iter().filter(is_part).map(|part| &self.regions[&part.id]);
         let is_place = |place: &&LocationResult| !self.regions.contains_key(&place.id);
-        let places = results.locations.iter().filter(is_part).filter(is_place);
+        let places = whole.locations.iter().filter(is_part).filter(is_place);
         own.into_iter()
             .chain(regions)
             .chain(places.map(|part| &self.places[&part.id]))
@@ -137,15 +137,25 @@ impl<'a> Units<'a> {
             .collect()
     }
 
-    fn written(&self, election: &Election, results: &Results) -> Vec<Value> {
-        let ballots = results.locations.iter().map(|place| place.votes).sum();
-        let mut whole = unit(WHOLE, "election", &election.title, results.totals.registered_voters, ballots);
-        whole.insert("ComposingGpUnitIds".into(), self.parts(None, results).into());
-        let mut units = vec![whole];
+    fn written(&self, election: &Election, whole: &Results, results: &Results) -> Vec<Value> {
+        let regions = results.regions.iter().map(|region| self.regions[&region.id].as_str());
+        let places = results.locations.iter().map(|place| self.places[&place.id].as_str());
+        let reported: HashSet<_> = regions.chain(places).collect();
+        // Some of the parts would look like all of them, and no others may be named: they aren't in the report.
+        let compose = |unit: &mut Map<String, Value>, region: Option<&LocationId>| {
+            let parts = self.parts(region, whole);
+            if parts.iter().all(|part| reported.contains(part)) {
+                unit.insert("ComposingGpUnitIds".into(), parts.into());
+            }
+        };
+        let ballots = whole.locations.iter().map(|place| place.votes).sum();
+        let mut sum = unit(WHOLE, "election", &election.title, whole.totals.registered_voters, ballots);
+        compose(&mut sum, None);
+        let mut units = vec![sum];
         for region in &results.regions {
             let id = &self.regions[&region.id];
             let mut unit = unit(id, "region", &region.name, region.registered_voters, region.votes);
-            unit.insert("ComposingGpUnitIds".into(), self.parts(Some(&region.id), results).into());
+            compose(&mut unit, Some(&region.id));
             unit.insert(
                 "ExternalIdentifier".into(),
                 json!([identifier("tallyboard-location", region.id.as_str())]),

@@ -20,6 +20,11 @@ use crate::export::Format;
 /// RFC 4180, a row a candidate: for the whole election, then for each region and place. A text that a spreadsheet would
 /// take for a formula begins with `'`. In a place, candidates without votes have no row, and a split that is withheld is
 /// one row without candidate and votes.
+///
+/// `level` says what a row is about: `election`, `region` or `location`. `votes` are those of its candidate there.
+/// `registered_voters` and `ballots` stand beside each candidate and mustn't be added up: with `election` they are the
+/// electorate and the votes of the contest, elsewhere those of the place or region over all contests, where `ballots` are
+/// the votes of the contest with the most (in a region, the sum of that of its places).
 #[utoipa::path(
     get,
     path = "/api/v1/results.csv",
@@ -40,7 +45,8 @@ pub(super) async fn csv(
 
 /// Results in the common data format
 ///
-/// An unofficial report as in NIST SP 1500-100 version 2.
+/// An unofficial report as in NIST SP 1500-100 version 2. With `locations` the other places and regions have no unit in it;
+/// what is said of the whole election stays, but for the list of a unit's parts where some of these aren't in the report.
 #[utoipa::path(
     get,
     path = "/api/v1/results.nist.json",
@@ -69,8 +75,8 @@ async fn export(
     let selection = asked.selection();
     let part = || version.results().part(&selection, |results, wanted| wanted.of(results));
     let part = (!selection.is_all()).then(part).transpose()?;
+    let body = format.write(version.election(), version.results(), part.as_ref());
     let results = part.as_ref().unwrap_or_else(|| version.results());
-    let body = format.write(version.election(), results);
     let tag = Tag::of(results.version, &body);
     let mut response = answer(app, headers, tag, version.lasts(), format.media_type(), body.into()).await;
     let disposition = format!("attachment; filename=\"{}\"", format.file_name(results));

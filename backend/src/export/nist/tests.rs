@@ -8,7 +8,7 @@ const SCHEMA: &str = include_str!("../../../tests/data/nist-1500-100-v2.schema.j
 
 fn report(as_of: &str) -> Value {
     let (election, results) = sample(as_of);
-    serde_json::from_slice(&write(&election, &results)).unwrap()
+    serde_json::from_slice(&write(&election, &results, &results)).unwrap()
 }
 
 #[track_caller]
@@ -68,7 +68,7 @@ fn a_report_keeps_the_rules_of_the_published_schema() {
     for election in [election::undefined(), demo] {
         let results =
             crate::tally::merge(&election, std::iter::empty(), 1, tallyboard_shared::Timestamp::UNIX_EPOCH);
-        check(&serde_json::from_slice(&write(&election, &results)).unwrap());
+        check(&serde_json::from_slice(&write(&election, &results, &results)).unwrap());
     }
 }
 
@@ -136,4 +136,26 @@ fn a_report_has_the_figures_of_the_results_and_says_what_is_withheld() {
         json!(["gpunit-place-0", "gpunit-place-1", "gpunit-place-2"])
     );
     assert_eq!(report["GpUnit"][3]["VotersRegistered"], 100);
+}
+
+#[test]
+fn a_part_is_reported_with_the_sums_of_the_whole_and_under_the_same_ids() {
+    let (election, whole) = sample("2024-11-05T12:00:00Z");
+    let part = |places: &[&str]| {
+        let is_chosen = |place: &LocationResult| places.contains(&place.id.as_str());
+        let mut part = Results::clone(&whole);
+        part.locations.retain(is_chosen);
+        part.regions.retain(is_chosen);
+        let report: Value = serde_json::from_slice(&write(&election, &whole, &part)).unwrap();
+        check(&report);
+        report["GpUnit"].as_array().unwrap().clone()
+    };
+    let all = part(&["all", "N", "S"]);
+    assert_eq!(all[0]["VotersParticipated"], 46);
+    let mut election_alone = all[0].clone();
+    election_alone.as_object_mut().unwrap().remove("ComposingGpUnitIds");
+    assert_eq!(part(&["N"]), [election_alone, all[3].clone()]);
+    let mut region = all[1].clone();
+    region.as_object_mut().unwrap().remove("ComposingGpUnitIds");
+    assert_eq!(part(&["all", "S"]), [all[0].clone(), region, all[2].clone(), all[4].clone()]);
 }

@@ -95,7 +95,7 @@ pub(super) fn results() -> Results {
 fn export(format: Format) -> String {
     let election = election();
     let results = disclose(&election, results());
-    String::from_utf8(format.write(&election, &results)).expect("exports are UTF-8")
+    String::from_utf8(format.write(&election, &results, None)).expect("exports are UTF-8")
 }
 
 fn events() -> String {
