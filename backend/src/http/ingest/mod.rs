@@ -286,9 +286,12 @@ impl Ingest {
 /// One vote as JSON, or one a line (NDJSON): at most 50,000 in a request of at most 16 MiB (16,777,216 bytes), and 65,536 bytes
 /// each. The body must have come within 30 seconds. Blank lines are passed over.
 ///
-/// The answer comes once the journal has the votes, and tells of each line what became of it. After any other status send
-/// the votes again: a vote that arrives twice is counted once. Whether a voter has cast another vote before is for the count
-/// to say.
+/// The answer comes once the journal has the votes, and tells of each line what became of it. Whether a voter has cast
+/// another vote before is for the count to say.
+///
+/// After 408, 429, 500 and 503, after 400 with `unreadable_body`, and where no answer came, send the votes again, not before
+/// `Retry-After` where there is one: a vote that arrives twice is counted once. After any other status (400, 401, 404, 413,
+/// 415) the same request would be refused again.
 ///
 /// - `accepted`: it is stored
 /// - `duplicate`: the very same vote (voter, contest, candidate, place and time, however they are spelled) was stored before,
@@ -304,7 +307,10 @@ impl Ingest {
 /// Whoever writes to the topic too must use the same partitioner, or a voter who comes both ways is counted twice: see
 /// `/api/asyncapi.yaml`.
 ///
-/// A token may be limited to a number of votes a second. Whoever runs the server hands tokens out.
+/// Whoever runs the server hands tokens out, and may limit a token to a number of votes a second. Every line counts, also a
+/// `duplicate` and a `refused` one. A token may be ahead of its rate by ten seconds' worth of votes; a request that comes
+/// before that is reached is taken whole, however many lines it has, and all others are answered with 429 until the token is
+/// no further ahead than that: after `Retry-After` seconds, whatever the size of the request.
 #[utoipa::path(
     post,
     path = "/api/v1/votes",
@@ -383,7 +389,7 @@ fn spend(token: &Token, lines: usize) -> Result<(), Problem> {
         let detail = format!("a request has at most {LINES_MAX} votes");
         return Err(Problem::new(Code::TooManyLines, detail));
     };
-    token.spend(lines).map_err(|wait| {
+    token.spend(lines, Instant::now()).map_err(|wait| {
         // A fraction of a second is a second: nobody is told to come too early.
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let detail = "the token has sent as many votes as it may; send these again later";

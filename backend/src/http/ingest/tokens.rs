@@ -1,22 +1,23 @@
 //! Who may send votes, and how fast: tokens by name, of which only digests are kept.
 
-use std::{num::NonZero, time::Duration};
+use std::{
+    num::NonZero,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::http::{HeaderMap, header};
-use governor::{
-    DefaultDirectRateLimiter, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-
-use super::LINES_MAX;
 
 /// The name of the token that has none of its own.
 const UNNAMED: &str = "default";
 
 /// More tokens than anyone hands out by hand; every one is compared for every request.
 const TOKENS_MAX: usize = 1000;
+
+/// So far a token may be ahead of its rate: clients send in bursts, and several requests at a time.
+const AHEAD_MAX: Duration = Duration::from_secs(10);
 
 /// The tokens that are taken.
 #[derive(Default)]
@@ -27,7 +28,14 @@ pub(super) struct Token {
     /// For the log.
     pub(super) name: String,
     digest: [u8; 32],
-    limiter: Option<DefaultDirectRateLimiter>,
+    allowance: Option<Allowance>,
+}
+
+/// What a token that has a rate may still send.
+struct Allowance {
+    rate: NonZero<u32>,
+    /// When the votes so far would have been sent at this rate; `None` before the first.
+    even_at: Mutex<Option<Instant>>,
 }
 
 /// Why a file of tokens can't be used.
@@ -117,23 +125,30 @@ impl Tokens {
 
 impl Token {
     fn new(name: String, digest: [u8; 32], rate: Option<NonZero<u32>>) -> Self {
-        // A request of full size may be sent at once; it is paid off before the next.
-        let burst = |rate: NonZero<u32>| NonZero::new(LINES_MAX).map_or(rate, |lines| lines.max(rate));
-        let limiter = rate.map(|rate| RateLimiter::direct(Quota::per_second(rate).allow_burst(burst(rate))));
-        Self { name, digest, limiter }
+        let allowance = rate.map(|rate| Allowance { rate, even_at: Mutex::new(None) });
+        Self { name, digest, allowance }
     }
 
-    /// Whether the token may send so many votes now.
+    /// Whether the token may send a request with so many votes now.
     ///
     /// # Errors
-    /// How long to wait where it may not.
-    pub(super) fn spend(&self, votes: u32) -> Result<(), Duration> {
-        let (Some(limiter), Some(votes)) = (&self.limiter, NonZero::new(votes)) else { return Ok(()) };
-        match limiter.check_n(votes) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(wait)) => Err(wait.wait_time_from(DefaultClock::default().now())),
-            Err(_) => unreachable!("a request has no more lines than may be sent at once"),
+    /// How long to wait where it may not, whatever the number of votes.
+    pub(super) fn spend(&self, votes: u32, now: Instant) -> Result<(), Duration> {
+        self.allowance.as_ref().map_or(Ok(()), |allowance| allowance.spend(votes, now))
+    }
+}
+
+impl Allowance {
+    /// Takes a request whole, however large: what it is ahead of the rate is for the next to wait for. So every request
+    /// that is within the limits is taken at some time, and the wait is the same for each.
+    fn spend(&self, votes: u32, now: Instant) -> Result<(), Duration> {
+        let mut even_at = self.even_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let ahead = even_at.map_or(Duration::ZERO, |even_at| even_at.saturating_duration_since(now));
+        if ahead > AHEAD_MAX {
+            return Err(ahead - AHEAD_MAX);
         }
+        *even_at = Some(now + ahead + Duration::from_secs(votes.into()) / self.rate.get());
+        Ok(())
     }
 }
 
@@ -160,6 +175,7 @@ fn digest_of(hexadecimal: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::ingest::LINES_MAX;
 
     /// The SHA-256 of `abc`.
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -203,15 +219,27 @@ mod tests {
     }
 
     #[test]
-    fn a_token_sends_a_full_request_at_once_and_then_waits() {
+    fn a_token_is_ahead_of_its_rate_by_ten_seconds_and_a_request_and_then_waits() {
         let mut tokens = Tokens::default();
-        tokens.add("secret", NonZero::new(1));
+        tokens.add("secret", NonZero::new(5));
         tokens.add("free", None);
         let token = tokens.of(&sent("Bearer secret")).unwrap();
-        assert_eq!(token.spend(LINES_MAX), Ok(()));
-        let wait = token.spend(10).unwrap_err();
-        assert!(wait > Duration::from_secs(8) && wait <= Duration::from_secs(10), "{wait:?}");
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(token.spend(50, at(0)), Ok(()));
+        assert_eq!(token.spend(LINES_MAX, at(0)), Ok(()));
+        // One vote and a full request wait for the same time.
+        for votes in [1, LINES_MAX] {
+            assert_eq!(token.spend(votes, at(0)), Err(Duration::from_secs(10_000)));
+            assert_eq!(token.spend(votes, at(9_999)), Err(Duration::from_secs(1)));
+        }
+        assert_eq!(token.spend(1, at(10_000)), Ok(()));
+        assert_eq!(token.spend(1, at(10_000)), Err(Duration::from_millis(200)));
+        // What wasn't sent isn't saved up beyond the ten seconds.
+        assert_eq!(token.spend(50, at(50_000)), Ok(()));
+        assert_eq!(token.spend(1, at(50_000)), Ok(()));
+        assert_eq!(token.spend(1, at(50_000)), Err(Duration::from_millis(200)));
         let free = tokens.of(&sent("Bearer free")).unwrap();
-        assert!((0..10).all(|_| free.spend(LINES_MAX).is_ok()));
+        assert!((0..10).all(|_| free.spend(LINES_MAX, at(0)).is_ok()));
     }
 }
