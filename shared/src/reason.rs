@@ -31,13 +31,13 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Not one JSON object in UTF-8, a field of the wrong type, a field twice, or an unreadable time.
+    /// Not one JSON object in UTF-8, a field of the wrong type, a field twice, or an unreadable time or number.
     Malformed = "malformed";
     /// A required field is absent, `null` or empty; `contest_id` is required where there are several contests.
     MissingField = "missing_field";
     /// The record is larger than 65,536 bytes, or the voter id longer than 256.
     TooLarge = "too_large";
-    /// `vote` is a whole number other than 1.
+    /// `vote` is a whole number other than 1, of 64 bits with its sign; a larger one is `malformed`.
     InvalidWeight = "invalid_weight";
     /// The contest isn't part of the election.
     UnknownContest = "unknown_contest";

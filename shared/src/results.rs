@@ -50,7 +50,8 @@ pub struct Results {
     /// none, or the definition has no breakdowns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breakdowns: Vec<GroupResult>,
-    /// What exactly was counted: the next offset of each partition of the votes topic.
+    /// What exactly was counted: the next offset of each partition of the votes topic. A partition of which nothing was counted
+    /// yet, for one because it has no votes, is left out.
     pub inputs: BTreeMap<Partition, u64>,
 }
 
@@ -91,7 +92,8 @@ pub enum CountStatus {
 pub struct Totals {
     /// Votes counted, in all contests.
     pub votes: u64,
-    /// The electorate; `None` where that of any place is unknown.
+    /// The electorate of all places. A place that others are a part of, and that has none of its own, adds nobody; `None` where
+    /// that of any other place is unknown, and without a definition.
     pub registered_voters: Option<u64>,
     /// Ballots over electorate, 0 to 1; `None` without an electorate.
     pub turnout: Option<f64>,
@@ -119,7 +121,8 @@ pub struct ContestResult {
     pub title: String,
     /// Votes counted in this contest.
     pub votes: u64,
-    /// The electorate of the places where the contest is on the ballot; `None`: unknown.
+    /// The electorate of the places where the contest is on the ballot. A place that others are a part of, and that has none of
+    /// its own, adds nobody; `None` where that of any other is unknown, and without a definition.
     pub registered_voters: Option<u64>,
     /// Who is first; `None` before the first vote and while candidate figures are withheld.
     pub leader: Option<Leader>,
@@ -173,7 +176,8 @@ pub struct LocationResult {
     pub name: String,
     /// Ballots: the votes of the contest with the most, since a voter has one vote in each.
     pub votes: u64,
-    /// The electorate; `None`: unknown.
+    /// The electorate, as the definition has it; `None`: unknown. That of a region is its own, where it has one, and that of all
+    /// its parts together; `None` where that of any part is unknown that has no parts itself.
     pub registered_voters: Option<u64>,
     /// Ballots over electorate, 0 to 1; `None` without an electorate.
     pub turnout: Option<f64>,

@@ -52,29 +52,39 @@ impl Text<'_> {
 )]
 pub struct Vote<'a> {
     /// Who votes: 1 to 256 bytes, the key of the record.
-    #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, required = true, nullable = false, min_length = 1, max_length = 256)
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voter_id: Option<Text<'a>>,
     /// Whom the vote is for: the candidate's id. Without a definition it has at most 128 bytes, as have `contest_id` and the
     /// place.
-    #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, required = true, nullable = false, min_length = 1)
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate_id: Option<Text<'a>>,
     /// When the vote was cast: `YYYY-MM-DD HH:MM:SS` in UTC, or RFC 3339. The milliseconds count, what is finer doesn't.
-    #[cfg_attr(feature = "openapi", schema(required = true, nullable = false))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, required = true, nullable = false, min_length = 1)
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voting_time: Option<Text<'a>>,
     /// Which contest, by id; may be left out, or empty, where there is only one. Without a definition, a vote that names none
     /// is for the contest `election`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contest_id: Option<Text<'a>>,
-    /// Where: the id or the name of a place. Wins over `address.state`.
+    /// Where: the id or the name of a place. Wins over `address.state`; an empty text does too, and is a `missing_field`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, min_length = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location_id: Option<Text<'a>>,
     /// Where, as the existing pipelines write it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address<'a>>,
-    /// The weight, 1 where it is there.
+    /// The weight, 1 where it is there: `1.0` is as good, a text isn't.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vote: Option<i64>,
@@ -89,10 +99,12 @@ pub struct Vote<'a> {
     pub photo_url: Option<Text<'a>>,
     /// The voter's gender, for breakdowns only: `female` or `male`, in capitals or not; empty, `unknown`, and what isn't a
     /// text is `unknown`; every other text is `other`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gender: Option<Text<'a>>,
     /// The voter's age in years, for breakdowns only, by the bands of `GroupResult`: what isn't a whole number from 0 on is
     /// read as absent.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registered_age: Option<u32>,
 }

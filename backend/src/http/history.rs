@@ -46,7 +46,7 @@ struct History {
     get,
     path = "/api/v1/locations/{id}/history",
     tag = "results",
-    params(("id" = String, Path, description = "The id of a place or region")),
+    params(("id" = String, Path, description = "The id of a place or region; names aren't taken")),
     responses(
         (status = OK, body = PlaceHistory, description = "Some versions, oldest first"),
         (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered"),

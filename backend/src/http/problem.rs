@@ -55,7 +55,7 @@ codes! {
     NoTimelineYet = "no_timeline_yet", SERVICE_UNAVAILABLE;
     /// The version isn't there: it is yet to come, or no longer kept.
     VersionNotFound = "version_not_found", NOT_FOUND;
-    /// No place has the id or the name.
+    /// No place or region has the id, nor, where names are taken too, the name.
     UnknownLocation = "unknown_location", NOT_FOUND;
     /// No contest has the id.
     UnknownContest = "unknown_contest", NOT_FOUND;

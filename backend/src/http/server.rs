@@ -45,7 +45,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// A client that takes nothing for so long is cut off.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A request's head isn't longer, nor is more of its body read ahead.
+/// A request's head of so many bytes is read. A longer one is refused, unless its end was read with what went before: one
+/// read takes at most as much again, or what room there is in the buffer.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// So little waits unsent in the kernel: a slow client is noticed by us, and spared what is out of date, before

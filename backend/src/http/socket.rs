@@ -55,8 +55,8 @@ const HANDSHAKE_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SocketQuery {
-    /// The version that the client has.
-    #[param(minimum = 1)]
+    /// The version that the client has. One that the server doesn't keep, such as 0, is answered by a `welcome`.
+    #[param(minimum = 0)]
     resume: Option<u64>,
     /// When that version was made: its `as_of`.
     as_of: Option<Timestamp>,

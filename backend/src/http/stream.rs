@@ -41,9 +41,9 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The results as events
 ///
-/// The messages of the WebSocket as server-sent events, one an event, as `/api/asyncapi.yaml` says. The id of an event is the
-/// version that the client has after it and when that was made: a browser that comes back is sent only what it missed, or a
-/// `welcome` where that is no longer kept or would be more.
+/// The messages of the WebSocket as server-sent events, one an event, as `/api/asyncapi.yaml` says. The id of an
+/// `update` or `welcome` is the version that the client has after it and when that was made; other events have none. A
+/// browser that comes back is sent only what it missed, or a `welcome` where that is no longer kept or would be more.
 #[utoipa::path(
     get,
     path = "/api/v1/stream",

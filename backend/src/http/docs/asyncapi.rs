@@ -326,8 +326,9 @@ fn websocket() -> String {
 
 /// What is to be known of the events.
 const EVENTS_DESCRIBED: &str = "Server-sent events: the messages for viewers, one an event, as its `data`, by the rules of \
-    `websocket`; events have no name, their kind is the message's `type`. The event's id is the version and its time, as in \
-    `1234@2026-11-03T20:15:00.123Z`; with `Last-Event-ID` a client is sent what it missed in place of the `welcome`, unless \
+    `websocket`; events have no name, their kind is the message's `type`. The id of an `update`, and of a `welcome` that has \
+    results, is the version and its time, as in `1234@2026-11-03T20:15:00.123Z`; a `status` and a `goodbye` have none, so the \
+    last one stays. With `Last-Event-ID` a client is sent what it missed in place of the `welcome`, unless \
     that is no longer kept or would be more.";
 
 /// The parameters by which a client says what it has.
@@ -335,10 +336,18 @@ fn resume_query() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "resume": { "type": "integer", "minimum": 1, "description": "The version that the client has" },
-            "as_of": { "type": "string", "format": "date-time", "description": "When that version was made" },
+            "resume": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "The version that the client has; without `as_of` it counts for nothing. One that the server \
+                                doesn't keep, such as 0, is answered by a `welcome`",
+            },
+            "as_of": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When that version was made; without `resume` it counts for nothing",
+            },
         },
-        "dependentRequired": { "resume": ["as_of"], "as_of": ["resume"] },
     })
 }
 

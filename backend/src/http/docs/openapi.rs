@@ -31,7 +31,9 @@ const SENT: [&str; 2] = ["Vote", "Address"];
                        compressed (`br`, `gzip`) where `Accept-Encoding` allows it, and never refused on its account. \
                        Under `/api` what isn't listed here is a problem with the code `not_found`; elsewhere it is an \
                        address of the dashboard and answered by its page with 200, unless its last part has a dot in \
-                       it. A head of more than 64 KiB, and what isn't HTTP, is refused without a body.",
+                       it. A head is read up to 64 KiB; a longer one may be refused with 431, as is one with more \
+                       than 100 fields, an address of more than 65,534 bytes with 414, and what isn't HTTP with 400, \
+                       all without a body.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),

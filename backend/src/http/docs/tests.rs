@@ -184,6 +184,37 @@ fn what_producers_must_know_is_said() {
 }
 
 #[test]
+fn the_schema_of_a_vote_takes_what_the_count_takes() {
+    let [document, _] = documents();
+    let schema = json!({ "$ref": "#/components/schemas/Vote", "components": document["components"] });
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let long = "v".repeat(257);
+    for (field, value) in [
+        ("voter_id", json!("v")),
+        ("voter_id", json!("")),
+        ("voter_id", json!(long)),
+        ("voter_id", json!(7)),
+        ("candidate_id", json!("")),
+        ("voting_time", json!("")),
+        ("location_id", json!("")),
+        ("location_id", json!(null)),
+        ("contest_id", json!("")),
+        ("vote", json!(1.0)),
+        ("vote", json!(2)),
+        ("vote", json!("1")),
+        ("gender", json!(7)),
+        ("gender", json!(null)),
+        ("registered_age", json!("44")),
+        ("registered_age", json!(-1)),
+    ] {
+        let mut vote = examples::golden("vote");
+        vote["address"] = json!({ "state": "Alder" });
+        vote[field] = value;
+        assert_eq!(validator.is_valid(&vote), decode(vote.to_string().as_bytes()).is_ok(), "{vote}");
+    }
+}
+
+#[test]
 fn a_channel_stands_on_a_server_that_speaks_its_protocol() {
     let [_, document] = documents();
     for (channel, protocol) in [("websocket", "ws"), ("events", "http"), ("votes_topic", "kafka")] {
