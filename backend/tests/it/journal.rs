@@ -178,6 +178,27 @@ fn many_threads_append_at_once_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_topic_begins_at_its_first_offset_also_while_its_first_records_come() {
+    const MANY: u32 = 64;
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = EmbeddedJournal::open(directory.path()).unwrap();
+        let topics = tallyboard::journal::Topics::new("");
+        journal.ensure_topics(&topics.specs(MANY)).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| journal.append(&topics.votes, votes(0..2_000)).unwrap());
+            loop {
+                let bounds = journal.bounds(&topics.votes).unwrap();
+                assert!(bounds.values().all(|bounds| bounds.start == 0), "{bounds:?}");
+                if bounds.values().all(|bounds| bounds.end > 0) {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+#[test]
 fn a_large_append_is_read_back_from_any_offset() {
     let test = made(TestJournal::embedded());
     // Blocks of several sizes; the records of one append fill more than one.

@@ -279,11 +279,12 @@ impl Journal for EmbeddedJournal {
 
     fn bounds(&self, topic: &str) -> Result<BTreeMap<u32, Range<u64>>, JournalError> {
         let topic = self.shared.topic(topic)?;
+        // The ends first: what is committed in between is in the snapshot too, and isn't taken for missing at the start.
+        let ends: Vec<_> = topic.ends.iter().map(|end| end.load(Ordering::Acquire)).collect();
         let snapshot = self.shared.database.snapshot();
         (0..)
-            .zip(&topic.ends)
+            .zip(ends)
             .map(|(partition, end)| {
-                let end = end.load(Ordering::Acquire);
                 let Some(first) = snapshot.range(&topic.log, key(partition, 0)..key(partition, end)).next()
                 else {
                     return Ok((partition, end..end));
