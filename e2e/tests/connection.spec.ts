@@ -61,8 +61,11 @@ test("a connection that falls silent is taken for broken", async ({ dashboard, s
 test("a browser that is offline shows old figures as such, and comes back by itself", async ({ dashboard, serve }) => {
   const server = await serve("--simulate", "500/s");
   const { page } = dashboard;
+  // The other screens are fetched once the first stands.
+  const screens = page.waitForResponse(/_later\.wasm$/);
   await dashboard.open(server.url);
   await dashboard.expectCounting();
+  await (await screens).finished();
   await page.evaluate(() => document.body.setAttribute("data-not-reloaded", ""));
   // What is asked for meanwhile fails.
   dashboard.failing.push(/./);
