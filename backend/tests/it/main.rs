@@ -1,6 +1,7 @@
 //! Integration tests: what must hold with a real store, a real Kafka and the real program.
 //!
 //! - `api`: the documents of the API against what the program answers and sends.
+//! - `codecs`: how batches on a topic are compressed.
 //! - `earlier`: earlier versions, parts of a version, and what may be seen of them.
 //! - `export`: results as files, from the server and from the journal.
 //! - `hostile`: strangers who mean harm, and clients that are served meanwhile.
@@ -22,6 +23,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;
+mod codecs;
 mod earlier;
 mod export;
 mod hostile;
