@@ -302,6 +302,7 @@ impl Parts {
 fn websocket() -> String {
     format!(
         "A WebSocket, subprotocol `{PROTOCOL_JSON}`: a frame a message. First comes a `welcome`, then an `update` a version \
+         (while votes lie uncounted and many are connected, some versions are left out) \
          and a `status` at least every two seconds, so that six seconds of silence mean a broken connection; a `goodbye` \
          before a close. A client that can't keep up is sent a `welcome` in place of the updates that it missed, and so is \
          everyone when the definition changes: it has the new one, and forgets what was before; versions go on growing. One \
