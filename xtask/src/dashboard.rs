@@ -4,6 +4,7 @@
 //! A build whose inputs, tools and output are unchanged isn't done again. They are compared by content: a checkout, or
 //! `trunk build` by hand, changes times and files without telling us.
 
+mod border;
 mod compress;
 mod split;
 

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
+use super::border;
 use crate::{
     process,
     setup::{DashboardTools, wasm},
@@ -18,7 +19,12 @@ const PROGRAM: &str = "tallyboard-frontend";
 /// What wasm-split calls the part of the later screens.
 const LATER: &str = "split_later.wasm";
 /// What the programs are made small by; docs/benchmarks.md has what each is worth.
-const OPTIMIZE: [&str; 3] = ["-Oz", "--one-caller-inline-max-function-size=0", "--reorder-functions-by-name"];
+const OPTIMIZE: [&str; 4] = [
+    "-Os",
+    "--skip-pass=local-cse",
+    "--one-caller-inline-max-function-size=0",
+    "--reorder-functions-by-name",
+];
 
 /// Replaces the program in `dist` by its parts.
 pub(super) fn apart(workspace: &Workspace, tools: &DashboardTools, dist: &Path) -> Result<()> {
@@ -59,6 +65,8 @@ pub(super) fn apart(workspace: &Workspace, tools: &DashboardTools, dist: &Path) 
     // The page itself says what couldn't be fetched.
     fs::write(parts.join("bound/__wasm_split.js"), fetching.replace("console.error(e);", ""))?;
     let script = format!("{name}.js");
+    let binding = parts.join("bound").join(&script);
+    fs::write(&binding, without_classes(&fs::read_to_string(&binding)?))?;
     run(
         "esbuild",
         &[
@@ -73,14 +81,35 @@ pub(super) fn apart(workspace: &Workspace, tools: &DashboardTools, dist: &Path) 
     let later = format!("{name}_later.wasm");
     let bound = fs::read_to_string(parts.join(&script))?;
     ensure!(bound.matches(LATER).count() == 1, "{script} doesn't fetch {LATER}");
+    let first = format!("{name}_bg.wasm");
+    let (program, bound) = border::shortened(&fs::read(parts.join("bound").join(&first))?, &bound)?;
+    fs::write(parts.join(&first), program)?;
     fs::write(dist.join(&script), bound.replace(LATER, &later))?;
-    for (part, file) in
-        [(format!("bound/{name}_bg.wasm"), format!("{name}_bg.wasm")), (LATER.to_owned(), later)]
-    {
+    for (part, file) in [(first.clone(), first), (LATER.to_owned(), later)] {
         let file = dist.join(file);
         run("wasm-opt", &[&OPTIMIZE[..], &[&*part, "-o", text(&file)?]].concat())?;
     }
     Ok(())
+}
+
+/// A script of wasm-bindgen's without the classes that it hands out: streams between Leptos and a server of its own.
+fn without_classes(script: &str) -> String {
+    let mut without = String::with_capacity(script.len());
+    let mut lines = script.lines();
+    while let Some(line) = lines.next() {
+        let is_last: fn(&str) -> bool = if line.starts_with("export class ") {
+            |line| line == "}"
+        } else if line.starts_with("if (Symbol.dispose)") || line.starts_with("const Into") {
+            |line| line.ends_with(';')
+        } else {
+            without.extend([line, "\n"]);
+            continue;
+        };
+        if !is_last(line) {
+            lines.by_ref().find(|line| is_last(line));
+        }
+    }
+    without
 }
 
 /// What the files of the program begin with: its name and the hash of the whole.
