@@ -6,6 +6,7 @@
 
 mod border;
 mod compress;
+mod page;
 mod split;
 
 use std::{
@@ -43,6 +44,7 @@ pub(crate) fn build(workspace: &Workspace, tools: &DashboardTools) -> Result<()>
         process::run(trunk(workspace, tools).args(["build", "--release", "--features", "split"]))
     })?;
     step("dashboard: take apart", || split::apart(workspace, tools, &dist))?;
+    step("dashboard: minify the page", || page::minified(workspace, tools, &dist))?;
     step("dashboard: compress", || compress::beside(&dist))?;
     let stamp_text = format!("{before:016x} {:016x}", fingerprint(slice::from_ref(&dist), &[])?);
     fs::write(&stamp, stamp_text).with_context(|| stamp.display().to_string())?;

@@ -35,26 +35,30 @@ pub(super) fn secured(router: Router, page: &str, framing: &[String], is_encrypt
     })
 }
 
-/// Only our own files, WebAssembly, and the one script that stands in the page itself, which is named by its hash.
-/// Charts set styles on elements; photos of candidates may come from anywhere.
+/// Only our own files, WebAssembly, and the scripts and styles that stand in the page itself, which are named by their
+/// hashes. Charts set styles on elements; photos of candidates may come from anywhere.
 fn policy(page: &str, framing: &[String]) -> String {
-    let hashes =
-        inline_scripts(page).map(|script| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(script))));
-    let hashes: String = hashes.collect();
+    let (scripts, styles) = (hashes(page, "script"), hashes(page, "style"));
     let framing: String = framing.iter().map(|origin| format!(" {origin}")).collect();
     format!(
-        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{hashes}; style-src 'self' 'unsafe-inline'; \
-         style-src-elem 'self'; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; \
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{scripts}; style-src 'self' 'unsafe-inline'; \
+         style-src-elem 'self'{styles}; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'self'{framing}"
     )
 }
 
-/// The scripts that stand in a page of our own making, as they stand there.
-fn inline_scripts(page: &str) -> impl Iterator<Item = &str> {
-    page.split("<script").skip(1).filter_map(|script| {
-        let (tag, rest) = script.split_once('>')?;
-        let (script, _) = rest.split_once("</script>")?;
-        (!tag.contains("src=")).then_some(script)
+/// The hashes of what stands in elements of this name, as a policy lists them.
+fn hashes(page: &str, element: &str) -> String {
+    inline(page, element).map(|text| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(text)))).collect()
+}
+
+/// What stands in elements of this name in a page of our own making, as it stands there.
+fn inline<'a>(page: &'a str, element: &str) -> impl Iterator<Item = &'a str> {
+    let end = format!("</{element}>");
+    page.split(&format!("<{element}")).skip(1).collect::<Vec<_>>().into_iter().filter_map(move |begun| {
+        let (tag, rest) = begun.split_once('>')?;
+        let (text, _) = rest.split_once(&end)?;
+        (!tag.contains("src=")).then_some(text)
     })
 }
 
@@ -63,16 +67,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_scripts_in_the_page_itself_are_named() {
-        let page = "<script src=\"a.js\"></script><script type=\"module\">\nrun()\n</script><script defer src='b.js'>\
-                    </script>";
-        assert_eq!(inline_scripts(page).collect::<Vec<_>>(), ["\nrun()\n"]);
+    fn only_what_stands_in_the_page_itself_is_named() {
+        let page = "<script src=\"a.js\"></script><style type=\"text/css\">p{}</style>\
+                    <script type=\"module\">\nrun()\n</script><script defer src='b.js'></script>";
+        assert_eq!(inline(page, "script").collect::<Vec<_>>(), ["\nrun()\n"]);
+        assert_eq!(inline(page, "style").collect::<Vec<_>>(), ["p{}"]);
         let policy = policy(page, &["https://news.example".into()]);
         let hash = STANDARD.encode(Sha256::digest("\nrun()\n"));
         assert!(
             policy.contains(&format!("script-src 'self' 'wasm-unsafe-eval' 'sha256-{hash}';")),
             "{policy}"
         );
+        let hash = STANDARD.encode(Sha256::digest("p{}"));
+        assert!(policy.contains(&format!("style-src-elem 'self' 'sha256-{hash}';")), "{policy}");
         assert!(policy.ends_with("frame-ancestors 'self' https://news.example"), "{policy}");
         assert!(!policy.contains("'unsafe-eval'"));
     }
