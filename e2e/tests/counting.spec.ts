@@ -57,6 +57,7 @@ test("the figures equal those of the HTTP interface at the same version", async 
   const server = await serve("--simulate", "500/s");
   await dashboard.open(server.url);
   await dashboard.expectCounting();
+  await expect(dashboard.page.getByTestId("candidate-row").first()).toBeAttached();
 
   // A new version comes ten times a second, the server answers for the newest only, and the page draws some of them:
   // both are followed until three versions were seen on both sides.

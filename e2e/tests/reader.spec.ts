@@ -9,6 +9,7 @@ test("a page that is held stands still, says so, and goes on with the newest fig
   const { page } = dashboard;
   await dashboard.open(server.url);
   await dashboard.expectCounting();
+  await expect(page.getByTestId("candidate-row").first()).toBeAttached();
   await page.getByTestId("pause").click();
   await expect(dashboard.connection).toHaveAttribute("data-state", "paused");
   await expect(dashboard.notCurrent).toContainText("You have paused this page");

@@ -113,7 +113,7 @@ pub struct Unfolding(RwSignal<usize>);
 
 impl Unfolding {
     /// The number of parts that follow the first.
-    pub const PARTS: usize = 4;
+    pub const PARTS: usize = 5;
 
     fn start(begins: Memo<bool>) -> Self {
         let unfolding = Self(RwSignal::new(0));
@@ -186,6 +186,7 @@ fn Shell() -> impl IntoView {
     let navigation = Navigation::follow();
     provide_context(navigation);
     let board = Context::of_view().feed.board;
+    let unfolding: Unfolding = expect_context();
     let screen = Memo::new(move |_| navigation.address.with(|address| address.screen));
     let title = Memo::new(move |_| {
         board.with(|board| board.election.as_ref().map(|election| election.title.clone()))
@@ -212,9 +213,8 @@ fn Shell() -> impl IntoView {
         }>{tr("Skip to the results")}</a>
         <Header/>
         <NotCurrent/>
-        <Page screen kiosk/>
-        <Footer/>
-        <Spoken/>
+        <Show when=move || unfolding.has_reached(1)><Page screen kiosk/></Show>
+        <Show when=move || unfolding.has_reached(Unfolding::PARTS)><Footer/><Spoken/></Show>
     }
 }
 

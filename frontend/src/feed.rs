@@ -167,7 +167,8 @@ impl Feed {
                 self.link.set(Link::Open(way));
             }
             if is_first {
-                // Whatever the pace, the first figures don't wait.
+                // Whatever the pace, the first figures don't wait; but reading them was one task, and showing is another.
+                TimeoutFuture::new(0).await;
                 self.draw(now_ms);
             }
             self.tell(pace, now_ms);

@@ -12,6 +12,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 
 use super::{
     contest::ContestPage,
+    overview::{Candidates, Places},
     place::PlacePage,
     quality::{QualityPage, Reasons},
     replay::ReplayPage,
@@ -22,7 +23,7 @@ use crate::{
     address::Screen,
     app::{Context, Unfolding},
     charts::sight_of,
-    components::map::MapPanel,
+    components::{map::MapPanel, panel::Panel},
     freshness::Link,
     outlines::Outlines,
     texts::tr,
@@ -50,6 +51,10 @@ enum Wanted {
 pub enum Below {
     /// The map of the places.
     Map,
+    /// The table of places.
+    Places,
+    /// The table of candidates.
+    Candidates,
     /// Why votes weren't counted.
     Reasons,
 }
@@ -59,7 +64,18 @@ impl Below {
     fn id(self) -> &'static str {
         match self {
             Self::Map => "map",
+            Self::Places => "places",
+            Self::Candidates => "candidates",
             Self::Reasons => "reasons",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Map => tr("Map"),
+            Self::Places => tr("Turnout by place"),
+            Self::Candidates => tr("Candidates"),
+            Self::Reasons => tr("Not counted, by reason"),
         }
     }
 }
@@ -69,6 +85,8 @@ fn build(wanted: Wanted, shown: Shown) -> Result<AnyView, Absent> {
     Ok(match wanted {
         Wanted::Wall => view! { <Wall shown/> }.into_any(),
         Wanted::Panel(Below::Map) => view! { <MapPanel shown/> }.into_any(),
+        Wanted::Panel(Below::Places) => view! { <Places rows=shown.places/> }.into_any(),
+        Wanted::Panel(Below::Candidates) => view! { <Candidates shown/> }.into_any(),
         Wanted::Panel(Below::Reasons) => view! { <Reasons shown/> }.into_any(),
         Wanted::Screen(Screen::Contest) => view! { <ContestPage shown/> }.into_any(),
         Wanted::Screen(Screen::Place) => view! { <PlacePage shown/> }.into_any(),
@@ -215,13 +233,28 @@ pub fn LaterPanel(
     shown: Shown,
 ) -> impl IntoView {
     let later: Later = expect_context();
-    let is_there = Memo::new(move |_| later.part.get() == Part::There);
-    move || {
-        if is_there.get() {
-            called(build(Wanted::Panel(panel), shown))
-        } else {
-            Some(view! { <Place panel/> }.into_any())
-        }
+    let part = Memo::new(move |_| match later.part.get() {
+        Part::NotAsked => Part::OnItsWay,
+        part => part,
+    });
+    move || match part.get() {
+        Part::There => called(build(Wanted::Panel(panel), shown)),
+        Part::Missing => Some(view! { <MissingPanel panel/> }.into_any()),
+        Part::NotAsked | Part::OnItsWay => Some(view! { <Place panel/> }.into_any()),
+    }
+}
+
+/// In the place of a panel that couldn't be fetched.
+#[component]
+fn MissingPanel(panel: Below) -> impl IntoView {
+    let later: Later = expect_context();
+    view! {
+        <Panel id=panel.id() title=panel.title() measure="">
+            <div class="blank">
+                <p>{tr("This can't be fetched at the moment.")}</p>
+                <button type="button" data-testid="fetch-panel" on:click=move |_| later.ask()>{tr("Try again")}</button>
+            </div>
+        </Panel>
     }
 }
 

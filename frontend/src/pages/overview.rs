@@ -58,11 +58,12 @@ pub fn Overview(
         <ContestPicker shown/>
         <Headline headline lede/>
         <Figures results=shown.results/>
-        <Show when=move || unfolding.has_reached(1)><Standings shown/></Show>
-        <Show when=move || unfolding.has_reached(2)><Moved shown/></Show>
-        <Show when=move || unfolding.has_reached(3) && has_places.get()><LaterPanel panel=Below::Map shown/></Show>
+        <Show when=move || unfolding.has_reached(2)><Standings shown/></Show>
+        <Show when=move || unfolding.has_reached(3)><Moved shown/></Show>
         <Show when=move || unfolding.has_reached(4)>
-            <Tables shown/>
+            <Show when=move || has_places.get()><LaterPanel panel=Below::Map shown/></Show>
+            <LaterPanel panel=Below::Places shown/>
+            <LaterPanel panel=Below::Candidates shown/>
             <Show when=move || rejected.get()><LaterPanel panel=Below::Reasons shown/></Show>
         </Show>
     }
@@ -153,8 +154,12 @@ fn Moved(shown: Shown) -> impl IntoView {
     }
 }
 
+/// The table of candidates.
 #[component]
-fn Tables(shown: Shown) -> impl IntoView {
+pub fn Candidates(
+    /// What is shown.
+    shown: Shown,
+) -> impl IntoView {
     let title = Memo::new(move |_| {
         let defined =
             shown.election.with(|election| election.as_ref().is_some_and(|election| election.defined));
@@ -162,7 +167,6 @@ fn Tables(shown: Shown) -> impl IntoView {
         title.filter(|_| defined).unwrap_or_default()
     });
     view! {
-        <Places rows=shown.places/>
         <Panel id="candidates" title=tr("Candidates") measure=title>
             <CandidateTable standings=shown.standings/>
         </Panel>
