@@ -9,7 +9,7 @@ use form_urlencoded::Serializer;
 use tallyboard_shared::ids::{CandidateId, ContestId, LocationId};
 
 use crate::{
-    places::{Arrangement, Column},
+    places::{Arrangement, COLUMNS_MAX, Column, PAGE_LENS, View},
     tiles::Paint,
 };
 
@@ -110,6 +110,8 @@ impl Address {
         for (name, value) in form_urlencoded::parse(query.trim_start_matches('?').as_bytes()) {
             address.take(&name, &value);
         }
+        // Nothing is sorted by a column that isn't there, whatever comes first in the query.
+        address.places.look_at(address.places.view);
         address
     }
 
@@ -124,6 +126,11 @@ impl Address {
                     self.places.column = column;
                     self.places.descending = descending;
                 }
+            }
+            "columns" if value == "candidates" => self.places.view = View::Candidates,
+            "rows" => {
+                let page_len = value.parse().ok().filter(|len| PAGE_LENS.contains(len));
+                self.places.page_len = page_len.unwrap_or(PAGE_LENS[0]);
             }
             // Pages are counted from 1 by people.
             "page" => self.places.page = value.parse::<usize>().map_or(0, |page| page.saturating_sub(1)),
@@ -150,7 +157,12 @@ impl Address {
         put("contest", self.contest.as_ref().map(ContestId::as_str));
         put("place", self.place.as_ref().map(LocationId::as_str));
         put("find", Some(self.places.search.as_str()).filter(|search| !search.is_empty()));
+        put("columns", (self.places.view == View::Candidates).then_some("candidates"));
         put("sort", sort_code(&self.places).as_deref());
+        put(
+            "rows",
+            (self.places.page_len != PAGE_LENS[0]).then(|| self.places.page_len.to_string()).as_deref(),
+        );
         put("page", (self.places.page > 0).then(|| (self.places.page + 1).to_string()).as_deref());
         put("race", (self.race == RaceForm::Shares).then_some("shares"));
         put("first", self.rivals[0].as_ref().map(CandidateId::as_str));
@@ -214,18 +226,32 @@ const COLUMNS: [(&str, Column); 5] = [
     ("turnout", Column::Turnout),
 ];
 
+/// The column of a rank, counted from 1 by people: `share2`.
+const SHARE: &str = "share";
+
 fn sort_from(code: &str) -> Option<(Column, bool)> {
     let (name, descending) = code.strip_prefix('-').map_or((code, false), |name| (name, true));
-    COLUMNS.iter().find(|(known, _)| *known == name).map(|(_, column)| (*column, descending))
+    let of_rank = |rank: &str| {
+        let rank = rank.parse().ok().filter(|rank| (1..=COLUMNS_MAX).contains(rank))?;
+        Some(Column::Share(rank - 1))
+    };
+    let column = match name.strip_prefix(SHARE) {
+        Some(rank) => of_rank(rank)?,
+        None => COLUMNS.iter().find(|(known, _)| *known == name)?.1,
+    };
+    Some((column, descending))
+}
+
+/// One word for a column.
+#[must_use]
+pub fn column_code(column: Column) -> String {
+    match column {
+        Column::Share(position) => format!("{SHARE}{}", position + 1),
+        _ => COLUMNS.iter().find(|(_, known)| *known == column).map_or("", |(name, _)| name).to_owned(),
+    }
 }
 
 /// `None` for the default.
-/// One word for a column.
-#[must_use]
-pub fn column_code(column: Column) -> &'static str {
-    COLUMNS.iter().find(|(_, known)| *known == column).map_or("", |(name, _)| name)
-}
-
 fn sort_code(places: &Arrangement) -> Option<String> {
     let sort = (places.column, places.descending);
     let standard = Arrangement::default();
@@ -244,7 +270,14 @@ mod tests {
             screen: Screen::Contest,
             contest: Some(ContestId::new("mayor & council/2")),
             place: Some(LocationId::new("Île-de-la Cité")),
-            places: Arrangement { column: Column::Turnout, descending: true, search: "a b".into(), page: 3 },
+            places: Arrangement {
+                view: View::Candidates,
+                column: Column::Share(1),
+                descending: true,
+                search: "a b".into(),
+                page: 3,
+                page_len: 50,
+            },
             race: RaceForm::Shares,
             rivals: [Some(CandidateId::new("a=b")), Some(CandidateId::new("c#d"))],
             voters_of: Some(CandidateId::new("e?")),
@@ -262,11 +295,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_or_unknown_is_passed_over() {
-        let address = Address::parse("/", "?page=x&version=-1&sort=color&map=&weather=1&contest=");
+        let address =
+            Address::parse("/", "?page=x&version=-1&sort=color&map=&weather=1&contest=&rows=7&columns=all");
         assert_eq!(address, Address::default());
         assert_eq!(address.href(), "./");
         assert_eq!(Address::parse("/", "?kiosk").href(), "./?kiosk=1");
         assert_eq!(Address::parse("/", "page=0").places.page, 0);
+        assert_eq!(Address::parse("/", "sort=share0").places, Arrangement::default());
+        assert_eq!(Address::parse("/", "sort=share6").places, Arrangement::default());
     }
 
     #[test]

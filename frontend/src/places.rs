@@ -4,7 +4,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use tallyboard_shared::{
@@ -20,8 +20,11 @@ use crate::{
     texts::tr,
 };
 
-/// Rows on one page.
-pub const PAGE_LEN: usize = 8;
+/// How many rows a page may have; the first unless the reader chooses.
+pub const PAGE_LENS: [usize; 4] = [8, 20, 50, 100];
+
+/// So many candidates have a column, those with the most votes: more wouldn't fit beside each other.
+pub const COLUMNS_MAX: usize = 5;
 
 /// One place.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +41,34 @@ pub struct PlaceRow {
     pub registered_voters: Option<u64>,
     /// Ballots over electorate, 0 to 1.
     pub turnout: Option<f64>,
+    /// Of the votes there, 0 to 1: those of the first candidates of the whole, in their order. Empty where nobody has a vote,
+    /// and where the split is withheld.
+    pub shares: Vec<f64>,
+}
+
+impl PlaceRow {
+    /// The share of the candidate at `position` of the whole; `None` where it isn't known.
+    #[must_use]
+    pub fn share(&self, position: usize) -> Option<f64> {
+        self.shares.get(position).copied()
+    }
+
+    /// Whether nobody who has a column has more votes here than the candidate at `position` of the whole.
+    #[must_use]
+    pub fn is_most(&self, position: usize) -> bool {
+        self.share(position)
+            .is_some_and(|share| share > 0.0 && self.shares.iter().all(|other| *other <= share))
+    }
+}
+
+/// What the table says of the places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// Who leads, and how many have voted.
+    #[default]
+    Turnout,
+    /// The share of each candidate.
+    Candidates,
 }
 
 /// Who is first in a place.
@@ -73,11 +104,15 @@ pub enum Column {
     Registered,
     /// Ballots over electorate.
     Turnout,
+    /// The share of the candidate at this rank of the whole, counted from 0.
+    Share(usize),
 }
 
 /// What the reader asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrangement {
+    /// Which columns there are.
+    pub view: View,
     /// Sorted by.
     pub column: Column,
     /// Greatest first.
@@ -86,11 +121,20 @@ pub struct Arrangement {
     pub search: String,
     /// Counted from 0.
     pub page: usize,
+    /// Rows on a page, one of [`PAGE_LENS`].
+    pub page_len: usize,
 }
 
 impl Default for Arrangement {
     fn default() -> Self {
-        Self { column: Column::Name, descending: false, search: String::new(), page: 0 }
+        Self {
+            view: View::default(),
+            column: Column::Name,
+            descending: false,
+            search: String::new(),
+            page: 0,
+            page_len: PAGE_LENS[0],
+        }
     }
 }
 
@@ -100,6 +144,26 @@ impl Arrangement {
         self.descending = if self.column == column { !self.descending } else { column != Column::Name };
         self.column = column;
         self.page = 0;
+    }
+
+    /// Shows other columns; what was sorted by one that isn't there any longer is sorted by name.
+    pub fn look_at(&mut self, view: View) {
+        let stays = match self.column {
+            Column::Name | Column::Votes => true,
+            Column::Lead | Column::Registered | Column::Turnout => view == View::Turnout,
+            Column::Share(_) => view == View::Candidates,
+        };
+        if !stays {
+            (self.column, self.descending) = (Column::Name, false);
+        }
+        self.view = view;
+    }
+
+    /// Has pages of another length; the first row that is shown stays in sight.
+    pub fn cut_by(&mut self, page_len: usize) {
+        let first = self.page * self.page_len;
+        self.page_len = page_len;
+        self.page = first / page_len.max(1);
     }
 }
 
@@ -145,8 +209,25 @@ pub fn rows<'a>(
             votes: place.votes,
             registered_voters: place.registered_voters,
             turnout: place.turnout,
+            shares: split_in(place, contest).map_or_else(Vec::new, |votes| shares(votes, standings)),
         })
         .collect()
+}
+
+fn split_in<'a>(
+    place: &'a LocationResult,
+    contest: Option<&ContestId>,
+) -> Option<&'a BTreeMap<CandidateId, u64>> {
+    place.contests.iter().find(|split| Some(&split.id) == contest)?.votes.as_ref()
+}
+
+fn shares(votes: &BTreeMap<CandidateId, u64>, standings: &[Standing]) -> Vec<f64> {
+    let sum: u64 = votes.values().sum();
+    if sum == 0 {
+        return Vec::new();
+    }
+    let of = |standing: &Standing| votes.get(&standing.id).copied().unwrap_or(0);
+    standings.iter().take(COLUMNS_MAX).map(|standing| points(of(standing), sum) / 100.0).collect()
 }
 
 fn lead(split: &LocationContest, standings: &HashMap<&CandidateId, &Standing>) -> Lead {
@@ -226,9 +307,10 @@ pub fn arrange(mut rows: Vec<PlaceRow>, arrangement: &Arrangement) -> Page {
             .then_with(|| one.name.cmp(&other.name))
     });
     let matching = rows.len();
-    let page_count = matching.div_ceil(PAGE_LEN).max(1);
+    let page_len = arrangement.page_len.max(1);
+    let page_count = matching.div_ceil(page_len).max(1);
     let page = arrangement.page.min(page_count - 1);
-    Page { rows: rows.into_iter().skip(page * PAGE_LEN).take(PAGE_LEN).collect(), page, page_count, matching }
+    Page { rows: rows.into_iter().skip(page * page_len).take(page_len).collect(), page, page_count, matching }
 }
 
 fn ordering(one: &PlaceRow, other: &PlaceRow, column: Column, descending: bool) -> Ordering {
@@ -245,6 +327,9 @@ fn ordering(one: &PlaceRow, other: &PlaceRow, column: Column, descending: bool) 
         }
         Column::Turnout => unknown_last(one.turnout, other.turnout, descending, f64::total_cmp),
         Column::Lead => unknown_last(margin(one), margin(other), descending, f64::total_cmp),
+        Column::Share(position) => {
+            unknown_last(one.share(position), other.share(position), descending, f64::total_cmp)
+        }
     }
 }
 
@@ -278,6 +363,7 @@ mod tests {
             votes,
             registered_voters: None,
             turnout,
+            shares: turnout.map(|turnout| 1.0 - turnout).into_iter().collect(),
         }
     }
 
@@ -289,7 +375,8 @@ mod tests {
             row("Corve", 20, Some(0.7)),
             row("Estra", 20, Some(0.1)),
         ];
-        let arrangement = Arrangement { column, descending, search: search.to_owned(), page: 0 };
+        let arrangement =
+            Arrangement { column, descending, search: search.to_owned(), ..Arrangement::default() };
         let page = arrange(rows, &arrangement);
         let names: Vec<_> = page.rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, expected);
@@ -302,6 +389,8 @@ mod tests {
         check(Column::Votes, true, "", &["Brant", "Corve", "Estra", "Alder"]);
         check(Column::Turnout, true, "", &["Corve", "Brant", "Estra", "Alder"]);
         check(Column::Turnout, false, "", &["Estra", "Brant", "Corve", "Alder"]);
+        check(Column::Share(0), true, "", &["Estra", "Brant", "Corve", "Alder"]);
+        check(Column::Share(1), true, "", &["Alder", "Brant", "Corve", "Estra"]);
     }
 
     #[test]
@@ -321,6 +410,42 @@ mod tests {
         arrangement.page = 99;
         assert_eq!(arrange(rows, &arrangement).page, 3);
         assert_eq!(arrange(Vec::new(), &arrangement).page_count, 1);
+    }
+
+    #[test]
+    fn longer_pages_begin_with_the_row_that_was_first_or_before_it() {
+        let mut arrangement = Arrangement { page: 3, ..Arrangement::default() };
+        arrangement.cut_by(20);
+        assert_eq!((arrangement.page, arrangement.page_len), (1, 20), "row 24 is on the second page");
+        arrangement.cut_by(8);
+        assert_eq!(arrangement.page, 2);
+    }
+
+    #[test]
+    fn nothing_is_sorted_by_a_column_that_is_out_of_sight() {
+        let sorted = |column, view| {
+            let mut arrangement = Arrangement { column, descending: true, ..Arrangement::default() };
+            arrangement.look_at(view);
+            (arrangement.column, arrangement.descending)
+        };
+        assert_eq!(sorted(Column::Turnout, View::Candidates), (Column::Name, false));
+        assert_eq!(sorted(Column::Share(1), View::Turnout), (Column::Name, false));
+        assert_eq!(sorted(Column::Votes, View::Candidates), (Column::Votes, true));
+    }
+
+    #[test]
+    fn shares_in_a_place_are_those_of_the_first_candidates_of_the_whole() {
+        let shares = |votes: &[Option<u64>]| {
+            let results = samples::results(1, None, votes);
+            let standings = standings::ranked(&results.contests[0]);
+            let rows = rows(&results.locations, Some(&ContestId::new("president")), &standings);
+            rows[0].shares.clone()
+        };
+        assert_eq!(shares(&[Some(1), Some(3)]), [0.75, 0.25]);
+        assert_eq!(shares(&[Some(1); 8]).len(), COLUMNS_MAX);
+        let row = PlaceRow { shares: vec![0.4, 0.6, 0.6], ..row("Brant", 5, None) };
+        assert_eq!([0, 1, 2, 3].map(|position| row.is_most(position)), [false, true, true, false]);
+        assert!(shares(&[None, None]).is_empty() && shares(&[Some(0)]).is_empty());
     }
 
     #[test]

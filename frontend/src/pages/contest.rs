@@ -75,7 +75,7 @@ pub fn ContestPage(
         <Panel id="candidates" title=tr("Candidates") measure=tr("votes counted")>
             <CandidateTable standings=shown.standings/>
         </Panel>
-        <Places rows=shown.places/>
+        <Places rows=shown.places standings=shown.standings/>
     }
 }
 

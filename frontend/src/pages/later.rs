@@ -73,7 +73,7 @@ impl Below {
     fn title(self) -> &'static str {
         match self {
             Self::Map => tr("Map"),
-            Self::Places => tr("Turnout by place"),
+            Self::Places => tr("Places"),
             Self::Candidates => tr("Candidates"),
             Self::Reasons => tr("Not counted, by reason"),
         }
@@ -85,7 +85,9 @@ fn build(wanted: Wanted, shown: Shown) -> Result<AnyView, Absent> {
     Ok(match wanted {
         Wanted::Wall => view! { <Wall shown/> }.into_any(),
         Wanted::Panel(Below::Map) => view! { <MapPanel shown/> }.into_any(),
-        Wanted::Panel(Below::Places) => view! { <Places rows=shown.places/> }.into_any(),
+        Wanted::Panel(Below::Places) => {
+            view! { <Places rows=shown.places standings=shown.standings/> }.into_any()
+        }
         Wanted::Panel(Below::Candidates) => view! { <Candidates shown/> }.into_any(),
         Wanted::Panel(Below::Reasons) => view! { <Reasons shown/> }.into_any(),
         Wanted::Screen(Screen::Contest) => view! { <ContestPage shown/> }.into_any(),

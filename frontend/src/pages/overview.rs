@@ -29,7 +29,8 @@ use crate::{
     news,
     palette::Palette,
     parts::{self, Part},
-    places::PlaceRow,
+    places::{PlaceRow, View},
+    standings::Standing,
     texts::tr,
 };
 
@@ -179,15 +180,24 @@ pub fn Places(
     /// Every place.
     #[prop(into)]
     rows: Signal<Vec<PlaceRow>>,
+    /// Whose shares the rows have.
+    #[prop(into)]
+    standings: Signal<Vec<Standing>>,
 ) -> impl IntoView {
+    let address = Navigation::of_view().address;
     let measure = Memo::new(move |_| {
         let registered =
             rows.with(|rows: &Vec<PlaceRow>| rows.iter().any(|row| row.registered_voters.is_some()));
-        if registered { tr("ballots counted of registered voters") } else { tr("ballots counted") }.to_owned()
+        let measure = match (address.with(|address| address.places.view), registered) {
+            (View::Candidates, _) => tr("% of the votes counted in each place"),
+            (View::Turnout, true) => tr("ballots counted of registered voters"),
+            (View::Turnout, false) => tr("ballots counted"),
+        };
+        measure.to_owned()
     });
     view! {
-        <Panel id="places" title=tr("Turnout by place") measure=measure>
-            <PlaceTable rows/>
+        <Panel id="places" title=tr("Places") measure=measure>
+            <PlaceTable rows standings/>
         </Panel>
     }
 }

@@ -77,7 +77,7 @@ fn AllPlaces(shown: Shown) -> impl IntoView {
         <Headline headline=tr("All places").to_owned() lede/>
         <MapPanel shown/>
         <Show when=move || is_tree.get()><Regions shown roots/></Show>
-        <Places rows=shown.places/>
+        <Places rows=shown.places standings=shown.standings/>
     }
 }
 
@@ -325,7 +325,7 @@ fn Parts(shown: Shown, parts: Memo<Vec<LocationResult>>) -> impl IntoView {
     });
     view! {
         <Panel id="parts" title=tr("Its parts") measure=tr("ballots counted")>
-            <PlaceTable rows/>
+            <PlaceTable rows standings=shown.standings/>
         </Panel>
     }
 }

@@ -170,7 +170,7 @@ pub fn ReplayPage() -> impl IntoView {
             <Figures results=shown.results/>
             <Standings shown/>
             <MapPanel shown/>
-            <Places rows=shown.places/>
+            <Places rows=shown.places standings=shown.standings/>
             <Panel id="candidates" title=tr("Candidates") measure=tr("at this version")>
                 <CandidateTable standings=shown.standings/>
             </Panel>
