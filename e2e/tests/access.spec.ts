@@ -37,7 +37,17 @@ test("axe finds nothing, in light and dark, live and stale", async ({ dashboard,
   expect(seen).toEqual([]);
 });
 
-const SCREENS = ["", "contest", "contest?race=shares", "place", "place?place=AL", "replay", "quality", "?kiosk"];
+const SCREENS = [
+  "",
+  "contest",
+  "contest?race=shares",
+  "place",
+  "place?columns=candidates&rows=20",
+  "place?place=AL",
+  "replay",
+  "quality",
+  "?kiosk",
+];
 
 /** Opens a screen by its address, and waits until it has figures. */
 async function openScreen(dashboard: Dashboard, url: string, screen: string): Promise<void> {

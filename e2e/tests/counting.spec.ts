@@ -106,6 +106,13 @@ test("the table of places sorts, searches and turns its pages", async ({ dashboa
     await expect(dashboard.placeNames.first()).not.toHaveText(names[0]);
   }
 
+  // Whoever wants more rows keeps those that were in sight.
+  await page.getByTestId("page-len").selectOption("20");
+  await expect(page).toHaveURL(/rows=20/);
+  await expect(dashboard.placeRows).toHaveCount(20);
+  await page.reload();
+  await expect(dashboard.placeRows).toHaveCount(20);
+
   await page.getByTestId("place-search").fill(names[2]);
   await expect(dashboard.placeNames.first()).toContainText(names[2]);
   await page.getByTestId("place-search").fill("no such place");

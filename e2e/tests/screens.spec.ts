@@ -150,6 +150,35 @@ for (const [language, words] of [["es", "No existe esa pantalla"], ["de", "Keine
   });
 }
 
+test("each candidate's share is seen in every place, at a glance and on the map", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  await dashboard.goTo(server.url, "");
+  await expect(page.getByTestId("leader-next")).toContainText("Ben Okoro");
+  await expect(page.getByTestId("leader-behind").getByRole("listitem")).toHaveText([/Aydin\s*16\.7.%/]);
+
+  await page.getByTestId("places-candidates").click();
+  await expect(page).toHaveURL(/columns=candidates/);
+  const cells = (row: number) => dashboard.placeRows.nth(row).locator("td.share");
+  await expect(cells(0)).toHaveText([/^75\.0.%$/, /^0\.0.%$/, /^25\.0.%$/]);
+  await expect(cells(1)).toHaveText([/^37\.5.%$/, /^50\.0.%$/, /^12\.5.%$/]);
+  // Who is first in a place stands out without a color.
+  await expect(dashboard.placeRows.locator("td.most")).toHaveText([/^75/, /^50/]);
+  await page.getByTestId("sort-share2").click();
+  await expect(page.locator("th", { has: page.getByTestId("sort-share2") })).toHaveAttribute("aria-sort", "descending");
+  await expect(dashboard.placeNames).toHaveText(["South Quay", "North Quay"]);
+  await page.reload();
+  await expect(dashboard.placeNames).toHaveText(["South Quay", "North Quay"]);
+  await page.getByTestId("places-turnout").click();
+  await expect(page).toHaveURL(`${server.url}/`);
+
+  const south = page.getByTestId("map-tiles").getByRole("link", { name: /South Quay/ });
+  await expect(south).toHaveAttribute("title", "South Quay: Okoro +12.5");
+  await south.hover();
+  await expect(south).toHaveAttribute("title", /^South Quay: Okoro \+12\.5\nOkoro 50\.0.%\nLindqvist 37\.5.%\nAydin 12\.5.%$/);
+});
+
 test("the map leads to its places, and its colors can be chosen", async ({ dashboard, serve }) => {
   const server = await serve(...QUAYS);
   const { page } = dashboard;
@@ -230,6 +259,16 @@ test("the quality screen shows what wasn't counted, what was late, and every par
   const moved = await dashboard.chartData("chart-quality-moved");
   await expect.poll(() => dashboard.chartData("chart-quality-moved")).not.toBe(moved);
   await dashboard.screenshot("quality");
+});
+
+test("the quality screen shows when votes were cast, without the window that has just begun", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  await voteForCouncil(server);
+  await page.goto(`${server.url}/quality`);
+  await expect(page.getByTestId("says-pace")).toContainText(/^Most votes were cast from .*08:10:00 on: 12 votes within 60 s\.$/);
+  await page.getByTestId("table-pace").click();
+  await expect(page.getByTestId("figures-pace").locator("tbody td")).toHaveText(["12", "12", "12", "12"]);
 });
 
 test("a click on a bar leads to its place", async ({ dashboard, serve }) => {

@@ -1,7 +1,7 @@
 //! The dashboard: live results in the browser, compiled to WebAssembly.
 //!
 //! One way through: `feed` follows the server, `wire` reads what comes, `board` folds messages into state, the pure
-//! modules (`news`, `order`, `standings`, `places`, `parts`, `race`, `tiles`, `spot`, `quality`, `freshness`, `charts/*`) make of
+//! modules (`news`, `order`, `standings`, `places`, `parts`, `race`, `pace`, `tiles`, `spot`, `quality`, `freshness`, `charts/*`) make of
 //! it what is to be seen, and `pages` and `components` show that. What the reader looks at is an `address`. All but
 //! `feed`, `charts`, `navigation`, `download`, `theme` and the views runs, and is tested, on the host too.
 
@@ -22,6 +22,7 @@ pub mod navigation;
 pub mod news;
 pub mod order;
 pub mod outlines;
+pub mod pace;
 pub mod pages;
 pub mod palette;
 pub mod parts;

@@ -82,25 +82,40 @@ pub fn lede(
                 votes = votes,
                 turnout = turnout
             ));
-            sentences.push(outlook(contest, outstanding));
+            sentences.extend(outlook(contest, outstanding, results.status == CountStatus::Closed));
         }
         None => {
             sentences.push(say!("{votes} counted. The size of the electorate is unknown.", votes = votes));
+            if results.status == CountStatus::Closed {
+                sentences.push(tr("The polls are closed.").to_owned());
+            }
         }
-    }
-    if results.status == CountStatus::Closed {
-        sentences.push(tr("The polls are closed.").to_owned());
     }
     sentences.join(" ")
 }
 
-fn outlook(contest: &ContestResult, outstanding: u64) -> String {
+/// What may still change; once the polls are closed nobody can vote any more, whoever hasn't.
+fn outlook(contest: &ContestResult, outstanding: u64, closed: bool) -> Vec<String> {
+    let decided = contest.leader.as_ref().and_then(|leader| leader.decided);
+    if closed {
+        return after_close(decided, outstanding);
+    }
     let voters = format::counted(outstanding, "registered voter has", "registered voters have");
-    match contest.leader.as_ref().and_then(|leader| leader.decided) {
+    vec![match decided {
         Some(true) => say!("{voters} not voted: fewer than the margin.", voters = voters),
         Some(false) => say!("Not decided: {voters} not voted.", voters = voters),
         None => say!("{voters} not voted.", voters = voters),
-    }
+    }]
+}
+
+fn after_close(decided: Option<bool>, outstanding: u64) -> Vec<String> {
+    let voters = format::counted(outstanding, "registered voter", "registered voters");
+    let outlook = if decided == Some(true) {
+        say!("Of {voters} no vote is counted: fewer than the margin.", voters = voters)
+    } else {
+        say!("Of {voters} no vote is counted; those cast in time may still arrive.", voters = voters)
+    };
+    vec![tr("The polls are closed.").to_owned(), outlook]
 }
 
 fn before_the_first_vote(
@@ -162,6 +177,29 @@ mod tests {
             &[Some(1)],
             "Candidate 0 leads by 1 vote",
             "President. 1 vote counted. The size of the electorate is unknown.",
+        );
+    }
+
+    #[test]
+    fn after_the_polls_closed_nobody_can_vote_any_more() {
+        let said = |registered, votes: &[Option<u64>]| {
+            let mut results = samples::results(1, registered, votes);
+            results.status = CountStatus::Closed;
+            lede(Some(&results), results.contests.first(), None, 0).replace('\u{202f}', " ")
+        };
+        assert_eq!(
+            said(Some(100), &[Some(40), Some(30)]),
+            "President. 70 votes counted, 70.0 % turnout so far. The polls are closed. Of 30 registered voters no vote is \
+             counted; those cast in time may still arrive."
+        );
+        assert_eq!(
+            said(Some(12), &[Some(9), Some(2)]),
+            "President. 11 votes counted, 91.7 % turnout so far. The polls are closed. Of 1 registered voter no vote is \
+             counted: fewer than the margin."
+        );
+        assert_eq!(
+            said(None, &[Some(3)]),
+            "President. 3 votes counted. The size of the electorate is unknown. The polls are closed."
         );
     }
 

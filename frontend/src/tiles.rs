@@ -94,6 +94,23 @@ impl Tile {
         format!("{}: {}", self.name, self.words)
     }
 
+    /// What is said of the place to whoever points at it: with the shares of the first candidates there.
+    #[must_use]
+    pub fn hint(&self, rows: &[PlaceRow], standings: &[Standing]) -> String {
+        let row = rows.iter().find(|row| row.id == self.id);
+        let mut shares: Vec<_> = row
+            .map_or(&[][..], |row| &row.shares)
+            .iter()
+            .zip(standings)
+            .filter(|(share, _)| **share > 0.0)
+            .collect();
+        sort_by(&mut shares, |one, other| other.0.total_cmp(one.0));
+        let lines = shares
+            .into_iter()
+            .map(|(share, standing)| format!("\n{} {}", standing.short_name, format::percent(Some(*share))));
+        std::iter::once(self.meaning()).chain(lines).collect()
+    }
+
     /// What the place is called for those who don't see it. It begins with what is seen: whoever speaks to the page says
     /// that (WCAG 2.5.3).
     #[must_use]
@@ -107,6 +124,9 @@ pub const PATTERNS_LEN: usize = 6;
 
 /// The least depth of a color that says something.
 const DEPTH_MIN: f64 = 0.12;
+
+/// The least depth of a leader's color: whose it is must be seen at a glance, however small the margin.
+const DEPTH_LED_MIN: f64 = 0.3;
 
 /// The greatest depth: behind it the text on a tile would be hard to read.
 const DEPTH_MAX: f64 = 0.55;
@@ -225,7 +245,7 @@ struct Shown {
 fn show(place: &PlaceRow, share: Option<f64>, most: f64, standings: &[Standing], paint: &Paint) -> Shown {
     let graded = |tone: Tone, part: Option<f64>, of: f64, what: &str| Shown {
         tone: part.map(|_| tone),
-        depth: part.map_or(0.0, |part| depth(part / of)),
+        depth: part.map_or(0.0, |part| depth(DEPTH_MIN, part / of)),
         figure: part
             .map_or_else(|| format::UNKNOWN.to_owned(), |part| format!("{:.0}\u{202f}%", part * 100.0)),
         words: part.map_or_else(
@@ -262,15 +282,15 @@ fn lead(lead: &Lead) -> Shown {
         Lead::Tied => plain("=", tr("tied")),
         Lead::Led { name, tone, margin_points } => Shown {
             tone: Some(tone.clone()),
-            depth: depth(margin_points / MARGIN_FULL_POINTS),
+            depth: depth(DEPTH_LED_MIN, margin_points / MARGIN_FULL_POINTS),
             figure: name.chars().take(3).collect(),
             words: format!("{name} +{}", format::decimal(*margin_points)),
         },
     }
 }
 
-fn depth(part: f64) -> f64 {
-    DEPTH_MIN + (DEPTH_MAX - DEPTH_MIN) * part.clamp(0.0, 1.0)
+fn depth(least: f64, part: f64) -> f64 {
+    least + (DEPTH_MAX - least) * part.clamp(0.0, 1.0)
 }
 
 /// The map as a table.
@@ -351,6 +371,8 @@ mod tests {
     fn colors_mean_what_was_asked_for() {
         let votes = [Some(30), Some(10)];
         check(&Paint::Leader, &votes, Some(Tone::Palette(0)), DEPTH_MAX, "Candidate 0 +50.0");
+        let narrow = DEPTH_LED_MIN + 0.4 * (DEPTH_MAX - DEPTH_LED_MIN);
+        check(&Paint::Leader, &[Some(55), Some(45)], Some(Tone::Palette(0)), narrow, "Candidate 0 +10.0");
         check(&Paint::Leader, &[Some(5), Some(5)], None, 0.0, "tied");
         check(&Paint::Leader, &[None, None], None, 0.0, "no votes");
         check(
@@ -371,6 +393,19 @@ mod tests {
     fn a_tile_is_called_what_is_seen_of_it_and_then_by_its_name() {
         let tiles = painted(&Paint::Leader, &[Some(30), Some(10)]);
         assert_eq!(tiles[0].accessible_name(), "AL Can, Alder: Candidate 0 +50.0");
+    }
+
+    #[test]
+    fn whoever_points_at_a_place_is_told_the_shares_there_greatest_first() {
+        let votes = [Some(10), Some(30), Some(0)];
+        let tiles = painted(&Paint::Leader, &votes);
+        let results = samples::results(1, Some(100), &votes);
+        let contest = &results.contests[0];
+        let standings = standings::ranked(contest);
+        let rows = places::rows(&results.locations, Some(&contest.id), &standings);
+        let hint = tiles[0].hint(&rows, &standings).replace('\u{202f}', " ");
+        assert_eq!(hint, "Alder: Candidate 1 +50.0\nCandidate 1 75.0 %\nCandidate 0 25.0 %");
+        assert_eq!(tiles[0].hint(&[], &standings), tiles[0].meaning());
     }
 
     #[test]

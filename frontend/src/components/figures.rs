@@ -91,12 +91,17 @@ fn figures(results: Option<&Results>) -> [Figure; FIGURES_LEN] {
     ]
 }
 
+/// What the votes are for, and how many of them were late.
 fn votes_note(results: &Results) -> String {
     let late = || format::counted(results.totals.late, "late", "late");
     let contests = || format::counted(results.contests.len() as u64, "contest", "contests");
+    let candidates = results.contests.first().map_or(0, |contest| contest.candidates.len());
+    let candidates = || format::counted(candidates as u64, "candidate", "candidates");
     match (results.contests.len(), results.totals.late) {
-        (0 | 1, 0) => String::new(),
-        (0 | 1, _) => late(),
+        (0, 0) => String::new(),
+        (0, _) => late(),
+        (1, 0) => say!("for {candidates}", candidates = candidates()),
+        (1, _) => say!("for {candidates}, {late}", candidates = candidates(), late = late()),
         (_, 0) => say!("in {contests}", contests = contests()),
         _ => say!("in {contests}, {late}", contests = contests(), late = late()),
     }
@@ -153,7 +158,10 @@ mod tests {
         let figures = figures(Some(&results));
         let texts: Vec<_> = figures.iter().map(|figure| figure.value.replace('\u{202f}', " ")).collect();
         assert_eq!(texts, ["60", "100", "60.0 %", "40", "1", "32"]);
-        assert_eq!((figures[0].note.as_str(), figures[5].note.as_str()), ("4 late", "30 duplicates"));
+        assert_eq!(
+            (figures[0].note.as_str(), figures[5].note.as_str()),
+            ("for 2 candidates, 4 late", "30 duplicates")
+        );
         results.totals.rejected = [(Reason::DuplicateVoter, 1)].into();
         results.contests.push(results.contests[0].clone());
         assert_eq!(

@@ -1,10 +1,13 @@
-//! The leading candidate: face, party, votes, margin, whether it is decided, and who is next.
+//! The leading candidate: face, party, votes, margin, whether it is decided, who is next, and who comes behind.
 
 use leptos::prelude::*;
-use tallyboard_shared::results::Leader;
+use tallyboard_shared::{ids::CandidateId, results::Leader};
 
 use super::{explained::Explained, face::Face};
 use crate::{format, glossary::Term, say, standings::Standing, texts::tr};
+
+/// So many faces stand in a row below the second's; everybody is in the table of candidates.
+const BEHIND_MAX: usize = 4;
 
 /// The leading candidate.
 #[component]
@@ -15,6 +18,9 @@ pub fn LeadingCandidate(
     /// Who is first by how much.
     #[prop(into)]
     leader: Signal<Option<Leader>>,
+    /// Whether the polls are closed.
+    #[prop(into)]
+    closed: Signal<bool>,
 ) -> impl IntoView {
     let first = Memo::new(move |_| {
         let leader = leader.get()?;
@@ -62,11 +68,7 @@ pub fn LeadingCandidate(
             </dl>
             <p class="ahead" data-testid="leader-margin">{ahead}</p>
             <p class="decided" data-testid="leader-decided" data-decided=move || format!("{:?}", decided.get())>
-                {move || match decided.get() {
-                    Some(true) => tr("Decided: the votes still possible can't change who is first."),
-                    Some(false) => tr("Not decided: the votes still possible can change who is first."),
-                    None => tr("Whether it is decided can't be said: the electorate is unknown."),
-                }}
+                {move || decided_words(decided.get(), closed.get())}
                 <Explained term=Term::Decided at="leader"/>
             </p>
             <Show when=move || next.with(Option::is_some)>
@@ -85,6 +87,73 @@ pub fn LeadingCandidate(
                     </span>
                 </div>
             </Show>
+            <Behind standings first next/>
         </div>
+    }
+}
+
+fn decided_words(decided: Option<bool>, closed: bool) -> &'static str {
+    match (decided, closed) {
+        (Some(true), _) => tr("Decided: the votes still possible can't change who is first."),
+        (Some(false), false) => tr("Not decided: the votes still possible can change who is first."),
+        (Some(false), true) => {
+            tr("Not decided: votes that were cast in time and haven't arrived can change who is first.")
+        }
+        (None, _) => tr("Whether it is decided can't be said: the electorate is unknown."),
+    }
+}
+
+/// The faces of those behind the second, in a row.
+#[component]
+fn Behind(
+    standings: Signal<Vec<Standing>>,
+    first: Memo<Option<Standing>>,
+    next: Memo<Option<Standing>>,
+) -> impl IntoView {
+    let ahead = move || {
+        let id = |standing: Memo<Option<Standing>>| {
+            standing.with(|standing| standing.as_ref().map(|standing| standing.id.clone()))
+        };
+        [id(first), id(next)]
+    };
+    let order = Memo::new(move |_| {
+        let ahead = ahead();
+        standings.with(|standings| {
+            let behind = standings.iter().filter(|standing| !ahead.contains(&Some(standing.id.clone())));
+            behind.take(BEHIND_MAX).map(|standing| standing.id.clone()).collect::<Vec<CandidateId>>()
+        })
+    });
+    view! {
+        <Show when=move || order.with(|order| !order.is_empty())>
+            <ul class="behind" aria-label=tr("Behind them") data-testid="leader-behind">
+                <For each=move || order.get() key=Clone::clone children=move |id| {
+                    let standing = Memo::new(move |_| {
+                        standings.with(|standings| standings.iter().find(|standing| standing.id == id).cloned())
+                    });
+                    let text = move |of: fn(&Standing) -> String| move || standing.with(|standing| standing.as_ref().map(of));
+                    view! {
+                        <li>
+                            <Face standing/>
+                            <span class="who">
+                                <span>{text(|standing| standing.short_name.clone())}</span>
+                                <strong>{text(|standing| format::percent(standing.share))}</strong>
+                            </span>
+                        </li>
+                    }
+                }/>
+            </ul>
+        </Show>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_polls_closed_only_what_was_cast_in_time_can_change_who_is_first() {
+        assert!(decided_words(Some(false), false).contains("still possible can change"));
+        assert!(decided_words(Some(false), true).contains("cast in time"));
+        assert_eq!(decided_words(Some(true), true), decided_words(Some(true), false));
     }
 }

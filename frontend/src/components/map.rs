@@ -70,8 +70,8 @@ pub fn MapPanel(
                 <div class="choices"><PaintPicker shown paint/></div>
                 <div class="map" class:patterned=move || patterned.get()>
                     {move || match outlines.get() {
-                        Some(outlines) => view! { <Shapes outlines drawn/> }.into_any(),
-                        None => view! { <Tiles drawn/> }.into_any(),
+                        Some(outlines) => view! { <Shapes shown outlines drawn/> }.into_any(),
+                        None => view! { <Tiles shown drawn/> }.into_any(),
                     }}
                     <Show when=move || paint.with(|paint| *paint == Paint::Leader)>
                         <Legend shown drawn/>
@@ -136,7 +136,7 @@ const HATCHES: [&str; PATTERNS_LEN] = [
 ];
 
 #[component]
-fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
+fn Shapes(shown: Shown, outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
     let followed = Followed::new(drawn);
     let positions: HashMap<LocationId, usize> = drawn
         .with_untracked(|drawn| drawn.iter().enumerate().map(|(at, tile)| (tile.id.clone(), at)).collect());
@@ -150,7 +150,7 @@ fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
     let shapes = outlines.shapes.iter().map(|shape| {
         let id = shape.id.clone();
         let tile = followed.tile(id.clone(), positions.get(&id).copied().unwrap_or(usize::MAX));
-        view! { <ShapeLink id tile path=shape.path.clone() label=shape.label/> }
+        view! { <ShapeLink shown id tile path=shape.path.clone() label=shape.label/> }
     });
     let frame = format!("-2 -2 {:.0} {:.0}", outlines::WIDTH + 4.0, outlines.height + 4.0);
     view! {
@@ -163,6 +163,7 @@ fn Shapes(outlines: Arc<Outlines>, drawn: Memo<Vec<Tile>>) -> impl IntoView {
 
 #[component]
 fn ShapeLink(
+    shown: Shown,
     id: LocationId,
     tile: RwSignal<Option<Tile>>,
     path: String,
@@ -175,6 +176,7 @@ fn ShapeLink(
     let href = move || id.with_value(|id| navigation.to_place(id));
     let tone = move || tile.with(|tile| tile.as_ref()?.tone.as_ref().map(crate::standings::Tone::css));
     let depth = move || tile.with(|tile| tile.as_ref().map(|tile| format!("{:.0}%", tile.depth * 100.0)));
+    let (pointed, hint) = hint_of(shown, tile);
     let hatch = move || {
         let pattern = tile.with(|tile| tile.as_ref().and_then(|tile| tile.pattern));
         pattern.map_or_else(|| "none".to_owned(), |pattern| format!("url(#hatch-{pattern})"))
@@ -190,9 +192,9 @@ fn ShapeLink(
     let hatched = path.clone();
     view! {
         <g>
-            <a href=href on:click=follow style=("--tone", tone) style=("--depth", depth)
-                aria-label=text(Tile::accessible_name)>
-                <title>{text(Tile::meaning)}</title>
+            <a href=href on:click=follow on:pointerenter=move |_| pointed.set(true) on:pointerleave=move |_| pointed.set(false)
+                style=("--tone", tone) style=("--depth", depth) aria-label=text(Tile::accessible_name)>
+                <title>{hint}</title>
                 <path class="ground" d=path/>
                 <path class="hatched" d=hatched fill=hatch/>
                 {label.map(|[x, y]| view! {
@@ -204,8 +206,27 @@ fn ShapeLink(
     }
 }
 
+/// What is said of a place to whoever points at it, and whether somebody does: a thousand such texts in each version are
+/// not written for nobody.
+fn hint_of(
+    shown: Shown,
+    tile: RwSignal<Option<Tile>>,
+) -> (RwSignal<bool>, impl Fn() -> String + Copy + Send) {
+    let pointed = RwSignal::new(false);
+    let hint = move || {
+        tile.with(|tile| match tile {
+            Some(tile) if pointed.get() => {
+                shown.places.with(|rows| shown.standings.with(|standings| tile.hint(rows, standings)))
+            }
+            Some(tile) => tile.meaning(),
+            None => String::new(),
+        })
+    };
+    (pointed, hint)
+}
+
 #[component]
-fn Tiles(drawn: Memo<Vec<Tile>>) -> impl IntoView {
+fn Tiles(shown: Shown, drawn: Memo<Vec<Tile>>) -> impl IntoView {
     let order = Memo::new(move |_| {
         drawn.with(|drawn| {
             let tiles = drawn.iter().enumerate();
@@ -217,14 +238,20 @@ fn Tiles(drawn: Memo<Vec<Tile>>) -> impl IntoView {
         <ul class="tiles" data-testid="map-tiles">
             <For each=move || order.get() key=|(id, row, column, _)| (id.clone(), *row, *column) children=move |(id, row, column, at)| {
                 let tile = followed.tile(id.clone(), at);
-                view! { <TileLink id tile row column/> }
+                view! { <TileLink shown id tile row column/> }
             }/>
         </ul>
     }
 }
 
 #[component]
-fn TileLink(id: LocationId, tile: RwSignal<Option<Tile>>, row: u16, column: u16) -> impl IntoView {
+fn TileLink(
+    shown: Shown,
+    id: LocationId,
+    tile: RwSignal<Option<Tile>>,
+    row: u16,
+    column: u16,
+) -> impl IntoView {
     let navigation = Navigation::of_view();
     let text =
         move |of: fn(&Tile) -> String| move || tile.with(|tile| tile.as_ref().map(of).unwrap_or_default());
@@ -232,13 +259,15 @@ fn TileLink(id: LocationId, tile: RwSignal<Option<Tile>>, row: u16, column: u16)
     let href = move || id.with_value(|id| navigation.to_place(id));
     let tone = move || tile.with(|tile| tile.as_ref()?.tone.as_ref().map(crate::standings::Tone::css));
     let depth = move || tile.with(|tile| tile.as_ref().map(|tile| format!("{:.0}%", tile.depth * 100.0)));
+    let (pointed, hint) = hint_of(shown, tile);
     let pattern = move || {
         tile.with(|tile| tile.as_ref().and_then(|tile| tile.pattern).map(|pattern| pattern.to_string()))
     };
     view! {
         <li style=("grid-row", row.to_string()) style=("grid-column", column.to_string())>
             <a class="tile" href=href data-pattern=pattern style=("--tone", tone) style=("--depth", depth)
-                title=text(Tile::meaning) aria-label=text(Tile::accessible_name)>
+                on:pointerenter=move |_| pointed.set(true) on:pointerleave=move |_| pointed.set(false)
+                title=hint aria-label=text(Tile::accessible_name)>
                 <b>{text(Tile::short_id)}</b>
                 <span>{text(|tile| tile.figure.clone())}</span>
             </a>

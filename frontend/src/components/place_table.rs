@@ -63,30 +63,13 @@ pub fn PlaceTable(
             <ViewSwitch view/>
         </div>
         <div class="scroll">
-            <table class="places" class:unregistered=move || unregistered.get() data-testid="place-table">
+            <table class="places" class:unregistered=move || unregistered.get()
+                class:shares=move || view.get() == View::Candidates data-testid="place-table">
                 <caption class="unseen">{move || match view.get() {
                     View::Turnout => tr("Places with their first candidate, ballots and turnout, sortable by every column"),
                     View::Candidates => tr("Places with the share of each candidate, sortable by every column"),
                 }}</caption>
-                <thead>
-                    <tr>
-                        <SortHeader arrangement column=Column::Name name=tr("Place")/>
-                        {move || match view.get() {
-                            View::Turnout => view! {
-                                <SortHeader arrangement column=Column::Lead name=tr("Leads by")/>
-                                <SortHeader arrangement column=Column::Votes name=tr("Ballots")/>
-                                <SortHeader arrangement column=Column::Registered name=tr("Registered")/>
-                                <SortHeader arrangement column=Column::Turnout name=tr("Turnout")/>
-                            }.into_any(),
-                            View::Candidates => view! {
-                                {(0..columns.with(Vec::len)).map(|position| view! {
-                                    <ShareHeader arrangement position columns/>
-                                }).collect_view()}
-                                <SortHeader arrangement column=Column::Votes name=tr("Ballots")/>
-                            }.into_any(),
-                        }}
-                    </tr>
-                </thead>
+                <Head arrangement view columns/>
                 <tbody>
                     <For each=move || order.get() key=Clone::clone children=move |id| {
                         let row = Memo::new(move |_| by_id.with(|by_id| by_id.get(&id).cloned()));
@@ -108,6 +91,32 @@ pub fn PlaceTable(
 
 /// The candidates who have a column: what labels them, and their colors.
 type Columns = Memo<Vec<(String, Tone)>>;
+
+/// The names of the columns, which sort by them.
+#[component]
+fn Head(arrangement: Memo<Arrangement>, view: Memo<View>, columns: Columns) -> impl IntoView {
+    view! {
+        <thead>
+            <tr>
+                <SortHeader arrangement column=Column::Name name=tr("Place")/>
+                {move || match view.get() {
+                    View::Turnout => view! {
+                        <SortHeader arrangement column=Column::Lead name=tr("Leads by")/>
+                        <SortHeader arrangement column=Column::Votes name=tr("Ballots")/>
+                        <SortHeader arrangement column=Column::Registered name=tr("Registered")/>
+                        <SortHeader arrangement column=Column::Turnout name=tr("Turnout")/>
+                    }.into_any(),
+                    View::Candidates => view! {
+                        {(0..columns.with(Vec::len)).map(|position| view! {
+                            <ShareHeader arrangement position columns/>
+                        }).collect_view()}
+                        <SortHeader arrangement column=Column::Votes name=tr("Ballots")/>
+                    }.into_any(),
+                }}
+            </tr>
+        </thead>
+    }
+}
 
 #[component]
 fn ViewSwitch(view: Memo<View>) -> impl IntoView {
@@ -159,10 +168,8 @@ fn ShareHeader(arrangement: Memo<Arrangement>, position: usize, columns: Columns
     let tone = move || columns.with(|columns| columns.get(position).map(|(_, tone)| tone.css()));
     let name = move || columns.with(|columns| columns.get(position).map(|(name, _)| name.clone()));
     view! {
-        <th scope="col" class="num share" aria-sort=move || in_words(sorted.get())>
-            <SortButton column sorted>
-                <i class="swatch" aria-hidden="true" style=("--tone", tone)></i>{name}
-            </SortButton>
+        <th scope="col" class="num share" style=("--tone", tone) aria-sort=move || in_words(sorted.get())>
+            <SortButton column sorted><span class="cut">{name}</span></SortButton>
         </th>
     }
 }

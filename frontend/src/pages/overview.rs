@@ -1,6 +1,7 @@
 //! The overview: the news, the figures, the charts, the map and the tables of one contest.
 
 use leptos::prelude::*;
+use tallyboard_shared::results::CountStatus;
 
 use super::{
     later::{Below, LaterPanel},
@@ -77,6 +78,11 @@ pub fn Standings(
     shown: Shown,
 ) -> impl IntoView {
     let leader = Memo::new(move |_| shown.contest.with(|contest| contest.as_ref()?.leader.clone()));
+    let closed = Memo::new(move |_| {
+        shown
+            .results
+            .with(|results| results.as_ref().is_some_and(|results| results.status == CountStatus::Closed))
+    });
     let blank = shown.blank;
     view! {
         <Panel id="leading" title=tr("In the lead") measure=tr("most votes counted")>
@@ -84,7 +90,7 @@ pub fn Standings(
                 when=move || blank.with(Option::is_none)
                 fallback=move || view! { <p class="blank" data-testid="blank">{move || blank.get()}</p> }
             >
-                <LeadingCandidate standings=shown.standings leader/>
+                <LeadingCandidate standings=shown.standings leader closed/>
             </Show>
         </Panel>
         <VotesPanel shown/>

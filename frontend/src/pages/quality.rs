@@ -1,19 +1,22 @@
 //! How sound the count is: for whoever runs the election.
 
 use leptos::prelude::*;
+use tallyboard_shared::results::CountStatus;
 
 use super::shown::Shown;
 use crate::{
     app::Context,
-    charts::{curves::count_lines, votes_bar::votes_bar},
+    charts::{curves::count_lines, drawing::Drawing, votes_bar::votes_bar},
     components::{
         chart_panel::{Chart, ChartPanel},
         facts::Facts,
         headline::Headline,
     },
+    pace::{self, Pace},
     parts,
     quality::{self, over_time, over_time_table},
     texts::tr,
+    timeline,
 };
 
 /// The quality of the count.
@@ -47,6 +50,7 @@ pub fn QualityPage(
         <Facts facts/>
         <Reasons shown/>
         <Partitions shown/>
+        <PaceOfVotes shown/>
         <OverTime/>
     }
 }
@@ -77,6 +81,51 @@ pub fn Reasons(
     view! {
         <ChartPanel id="reasons" title=tr("Not counted, by reason") measure=tr("votes since the beginning")
             chart=Chart { drawing, table, says, blank }/>
+    }
+}
+
+/// How many votes were cast when.
+#[component]
+fn PaceOfVotes(shown: Shown) -> impl IntoView {
+    let context = Context::of_view();
+    let track = timeline::follow();
+    let is_over = Memo::new(move |_| {
+        shown
+            .results
+            .with(|results| results.as_ref().is_some_and(|results| results.status == CountStatus::Closed))
+    });
+    let pace = Memo::new(move |_| {
+        track.with(|track| track.timeline.as_ref().map(|timeline| pace::pace(timeline, is_over.get())))
+    });
+    let with =
+        move |of: &dyn Fn(&Pace) -> String| pace.with(|pace| pace.as_ref().map(of).unwrap_or_default());
+    let drawing = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        pace.with(|pace| {
+            let Some(pace) = pace else { return Drawing::default() };
+            context
+                .theme
+                .palette
+                .with(|palette| count_lines(&pace.starts_ms, &[pace.curve()], palette, offset_minutes))
+        })
+    });
+    let table = Memo::new(move |_| pace.with(|pace| pace.as_ref().map(Pace::table).unwrap_or_default()));
+    let says = Memo::new(move |_| {
+        let offset_minutes = context.offset_minutes.get();
+        with(&|pace| pace.says(offset_minutes))
+    });
+    let now_ms = context.feed.now_ms;
+    let measure = Signal::derive(move || {
+        let warning = track.with(|track| track.warning(now_ms.get()));
+        [Some(with(&Pace::measure)), warning].into_iter().flatten().collect::<Vec<_>>().join(". ")
+    });
+    let blank = Memo::new(move |_| match pace.with(|pace| pace.as_ref().map(|pace| pace.votes.len())) {
+        None => Some(tr("The timeline is on its way.")),
+        Some(0 | 1) => Some(tr("Nothing yet.")),
+        Some(_) => None,
+    });
+    view! {
+        <ChartPanel id="pace" title=tr("When votes were cast") measure chart=Chart { drawing, table, says, blank }/>
     }
 }
 

@@ -149,17 +149,7 @@ pub fn ReplayPage() -> impl IntoView {
     Effect::new(move |_| context.replayed.set(Some(results.get())));
     on_cleanup(move || context.replayed.set(None));
     let headline = Memo::new(move |_| shown.contest.with(|contest| news::headline(contest.as_ref())));
-    let lede = Memo::new(move |_| {
-        let offset_minutes = context.offset_minutes.get();
-        shown
-            .results
-            .with(|results| {
-                results
-                    .as_ref()
-                    .map(|results| format::replayed(results.version, results.as_of, offset_minutes))
-            })
-            .unwrap_or_default()
-    });
+    let lede = Memo::new(move |_| shown.lede(context.offset_minutes.get()));
     view! {
         <Controls player/>
         <Show when=move || results.with(Option::is_some) fallback=move || view! {
