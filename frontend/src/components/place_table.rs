@@ -169,7 +169,7 @@ fn ShareHeader(arrangement: Memo<Arrangement>, position: usize, columns: Columns
     let name = move || columns.with(|columns| columns.get(position).map(|(name, _)| name.clone()));
     view! {
         <th scope="col" class="num share" style=("--tone", tone) aria-sort=move || in_words(sorted.get())>
-            <SortButton column sorted><span class="cut">{name}</span></SortButton>
+            <SortButton column sorted><span class="cut" dir="auto">{name}</span></SortButton>
         </th>
     }
 }
