@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    process::Child,
     time::{Duration, Instant},
 };
 
@@ -24,7 +23,7 @@ use tallyboard_shared::{reason::Reason, results::Results};
 
 use crate::{
     codecs::{OF_EVERYONE, codecs},
-    server::{PATIENCE, Server, demo_definition, free_address, program, run},
+    server::{PATIENCE, Server, Started, demo_definition, free_address, program, run},
     support::{fresh_prefix, kafka_servers},
 };
 
@@ -37,13 +36,13 @@ fn electorate() -> Electorate {
 }
 
 /// `tallyboard simulate` in the background.
-fn simulate(to: &[&str], data_dir: &Path) -> Child {
+fn simulate(to: &[&str], data_dir: &Path) -> Started {
     let mut command = program();
     command.args(["simulate", "--rate", "max", "--count"]).arg(RECORDS.to_string());
     command.args(["--seed", &SEED.to_string(), "--shape", "full"]);
     command.args(["--duplicates", "0.05", "--late", "0.02", "--invalid", "0.05"]);
     command.arg("--data-dir").arg(data_dir).args(to).env("TALLYBOARD_INGEST_TOKEN", crate::server::TOKEN);
-    command.spawn().unwrap()
+    Started::by(&mut command)
 }
 
 /// Votes by candidate and place, by their positions in the definition.

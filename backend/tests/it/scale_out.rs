@@ -2,10 +2,7 @@
 //!
 //! However that goes, no vote is lost or counted twice, versions grow by one, viewers agree, and a recount agrees too.
 
-use std::{
-    process::Child,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tallyboard::{
     election,
@@ -16,7 +13,7 @@ use tallyboard_shared::results::Results;
 
 use crate::{
     pipeline::check_results,
-    server::{PATIENCE, Server, demo_definition, free_address, program, run},
+    server::{PATIENCE, Server, Started, demo_definition, free_address, program, run},
     support::{fresh_prefix, kafka_servers, kafka_settings},
 };
 
@@ -50,16 +47,16 @@ impl Night {
         Server::start(&data_dir, &free_address(), &arguments)
     }
 
-    fn send(&self, records: u64, rate: &str) -> Child {
+    fn send(&self, records: u64, rate: &str) -> Started {
         let mut command = program();
         command.args(["simulate", "--seed", &SEED.to_string(), "--rate", rate]);
         command.args(["--count", &records.to_string()]);
         command.args(["--duplicates", "0.05", "--late", "0.02", "--invalid", "0.05", "--data-dir"]);
-        command.arg(self.directory.path().join("sender")).args(&self.kafka).spawn().unwrap()
+        Started::by(command.arg(self.directory.path().join("sender")).args(&self.kafka))
     }
 
     /// Waits until the viewers show everything that was sent, and checks all that must hold then.
-    fn ends_well(&self, sender: &mut Child, viewers: &mut [Server], records: u64) {
+    fn ends_well(&self, sender: &mut Started, viewers: &mut [Server], records: u64) {
         assert!(sender.wait().unwrap().success());
         let electorate = Electorate::new(election::demo(), SEED, SHARES, Shape::Short);
         let expected = electorate.expected(0..records);

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::{
-    server::{Server, TOKEN, demo_definition, free_address, program, run},
+    server::{Server, Started, TOKEN, demo_definition, free_address, program, run},
     watch::Watcher,
     web::{demo_site, post, vote},
 };
@@ -39,14 +39,16 @@ fn the_server_encrypts_when_it_has_a_certificate() {
     let (definition, address) = (demo_definition(), free_address());
     let log = directory.path().join("log.txt");
     let output = std::fs::File::create(&log).unwrap();
-    let mut child = program()
-        .args(["serve", "--listen", &address, "--election", definition.to_str().unwrap(), "--data-dir"])
-        .arg(directory.path())
-        .args(["--tls-cert", &certificate("localhost.pem"), "--tls-key", &certificate("localhost.key.pem")])
-        .env("TALLYBOARD_INGEST_TOKEN", TOKEN)
-        .stderr(output)
-        .spawn()
-        .unwrap();
+    let mut command = program();
+    command.args(["serve", "--listen", &address, "--election", definition.to_str().unwrap(), "--data-dir"]);
+    command.arg(directory.path()).env("TALLYBOARD_INGEST_TOKEN", TOKEN).stderr(output);
+    command.args([
+        "--tls-cert",
+        &certificate("localhost.pem"),
+        "--tls-key",
+        &certificate("localhost.key.pem"),
+    ]);
+    let mut child = Started::by(&mut command);
     let pem = std::fs::read(certificate("localhost.pem")).unwrap();
     let roots = RootCerts::new_with_certs(&[Certificate::from_pem(&pem).unwrap()]);
     let tls = TlsConfig::builder().root_certs(roots).build();
@@ -74,8 +76,6 @@ fn the_server_encrypts_when_it_has_a_certificate() {
     let welcome: ServerMessage = serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap();
     assert!(matches!(welcome, ServerMessage::Welcome(_)));
     commands_trust_whom_they_are_told_to(&format!("https://{address}"));
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 /// The commands that are clients of a server, against one whose certificate no public authority vouches for.

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     net::TcpListener,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -24,9 +25,40 @@ pub(crate) fn demo_definition() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("elections/marenne.toml")
 }
 
-/// A running server; killed when it goes out of scope.
+/// A process that was started here; killed when it goes out of scope, so that a test that fails leaves none behind.
+pub(crate) struct Started(Child);
+
+impl Started {
+    pub(crate) fn by(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Deref for Started {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Started {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A running server.
 pub(crate) struct Server {
-    child: Child,
+    child: Started,
     pub(crate) address: String,
     log: PathBuf,
 }
@@ -47,15 +79,10 @@ impl Server {
     pub(crate) fn start(data_dir: &Path, address: &str, arguments: &[&str]) -> Self {
         let log = data_dir.join("log.txt");
         let output = File::options().create(true).append(true).open(&log).unwrap();
-        let child = program()
-            .args(["serve", "--listen", address, "--data-dir"])
-            .arg(data_dir)
-            .args(arguments)
-            .env("TALLYBOARD_INGEST_TOKEN", TOKEN)
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            .spawn()
-            .unwrap();
+        let mut command = program();
+        command.args(["serve", "--listen", address, "--data-dir"]).arg(data_dir).args(arguments);
+        command.env("TALLYBOARD_INGEST_TOKEN", TOKEN).stdout(output.try_clone().unwrap()).stderr(output);
+        let child = Started::by(&mut command);
         let mut server = Self { child, address: address.to_owned(), log };
         server.wait_for("a live server", |server| {
             server.get("/livez").is_some_and(|(status, _)| status == 200)
@@ -158,14 +185,6 @@ impl Server {
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
         }
         Ok(Browser { socket, results: None, messages: Vec::new() })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 

@@ -2,24 +2,24 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, Stdio},
+    process::Stdio,
 };
 
 use crate::{
-    server::{Server, TOKEN, demo_definition, program},
+    server::{Server, Started, TOKEN, demo_definition, program},
     web::{demo_site, post, vote},
 };
 
-/// A running `tallyboard watch`; killed when it goes out of scope.
+/// A running `tallyboard watch`.
 pub(crate) struct Watcher {
-    child: Child,
+    child: Started,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
 
 impl Watcher {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = program();
-        let mut child = command.arg("watch").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Started::by(command.arg("watch").args(arguments).stdout(Stdio::piped()));
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
@@ -32,14 +32,6 @@ impl Watcher {
                 return line;
             }
         }
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 
