@@ -127,8 +127,13 @@ const LINES_MAX: usize = 5;
 /// The times of the series, in milliseconds since 1970, and a curve for late votes and each of the first reasons.
 #[must_use]
 pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
+    let times_ms = series.points().iter().map(|point| point.as_of_ms).collect();
+    (times_ms, curves(series, LINES_MAX))
+}
+
+/// A curve for late votes and each of the first reasons, so many at most.
+fn curves(series: &Series<QualityPoint>, reasons_max: usize) -> Vec<Curve> {
     let points = series.points();
-    let times_ms = points.iter().map(|point| point.as_of_ms).collect();
     let is_seen = |reason: &Reason| points.iter().any(|point| point.rejected.contains_key(reason));
     let mut reasons: Vec<Reason> = Reason::ALL.into_iter().filter(is_seen).collect();
     let newest = |reason: &Reason| points.last().and_then(|point| point.rejected.get(reason)).copied();
@@ -141,7 +146,7 @@ pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
         counts: points.iter().map(|point| count(point)).collect(),
     };
     let late = curve("late-counted", tr("Late, counted"), Tone::Rest, &|point| point.late);
-    reasons.truncate(LINES_MAX);
+    reasons.truncate(reasons_max);
     let colors = colors(&reasons);
     let rejected = reasons.iter().map(|reason| {
         let tone = Tone::Palette(colors[reason]);
@@ -149,7 +154,7 @@ pub fn over_time(series: &Series<QualityPoint>) -> (Vec<i64>, Vec<Curve>) {
             point.rejected.get(reason).copied().unwrap_or(0)
         })
     });
-    (times_ms, std::iter::once(late).chain(rejected).collect())
+    std::iter::once(late).chain(rejected).collect()
 }
 
 /// The positions of the reasons' colors: each its own, whatever its rank. Where two would have the same, the later of the
@@ -165,10 +170,10 @@ fn colors(reasons: &[Reason]) -> BTreeMap<Reason, usize> {
     colors
 }
 
-/// The curves of the series as a table, newest first.
+/// Late votes and every reason as a table, newest first.
 #[must_use]
 pub fn over_time_table(series: &Series<QualityPoint>) -> Table {
-    let (_, curves) = over_time(series);
+    let curves = curves(series, usize::MAX);
     let row = |(time, point): (usize, &std::sync::Arc<QualityPoint>)| {
         let counts = curves.iter().map(|curve| Cell::Count(curve.counts.get(time).copied()));
         Row::of_version(point.version, point.as_of_ms, counts)
@@ -381,6 +386,15 @@ mod tests {
         );
         assert_eq!(followed_since(&times_ms, 0), "Followed from 20:15:01 to 20:15:02.");
         assert_eq!(followed_since(&[], 0), "Nothing was published yet.");
+    }
+
+    #[test]
+    fn the_table_has_the_reasons_that_have_no_line() {
+        let mut series = Series::default();
+        series.push(QualityPoint::of(&results(1, &Reason::ALL.map(|reason| (reason, 1)), 0)));
+        assert_eq!(over_time(&series).1.len(), 1 + LINES_MAX);
+        // The time, then late votes.
+        assert_eq!(over_time_table(&series).rows[0].cells.len(), 1 + 1 + Reason::ALL.len());
     }
 
     #[test]
