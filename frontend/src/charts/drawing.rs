@@ -168,11 +168,15 @@ const SPAN_WITHOUT_SECONDS_MS: i64 = 20 * 60_000;
 /// What charming doesn't know of an axis of times.
 pub(super) fn time_axis(times_ms: &[i64], palette: &Palette) -> Value {
     let span_ms = times_ms.last().zip(times_ms.first()).map_or(0, |(last, first)| last - first);
+    let (format, unit_ms) =
+        if span_ms < SPAN_WITHOUT_SECONDS_MS { ("{HH}:{mm}:{ss}", 1_000) } else { ("{HH}:{mm}", 60_000) };
     json!({
         "axisLine": { "lineStyle": { "color": palette.hair } },
+        // No two labels say the same, however near the reader looks.
+        "minInterval": unit_ms,
         "axisLabel": {
             "hideOverlap": true,
-            "formatter": if span_ms < SPAN_WITHOUT_SECONDS_MS { "{HH}:{mm}:{ss}" } else { "{HH}:{mm}" },
+            "formatter": format,
             "showMinLabel": false,
             "showMaxLabel": false,
         },
@@ -240,6 +244,19 @@ mod tests {
         let drawing = drawing.untouchable();
         assert!(drawing.option().get("dataZoom").is_none() && !drawing.has_controls());
         assert_eq!(drawing.option()["grid"]["bottom"], 28);
+    }
+
+    #[test]
+    fn labels_of_times_are_as_far_apart_as_what_they_say() {
+        let palette = crate::palette::sample();
+        for (span_ms, format, unit_ms) in [(800, "{HH}:{mm}:{ss}", 1_000), (20 * 60_000, "{HH}:{mm}", 60_000)]
+        {
+            let axis = time_axis(&[5, 5 + span_ms], &palette);
+            assert_eq!(
+                (&axis["axisLabel"]["formatter"], &axis["minInterval"]),
+                (&json!(format), &json!(unit_ms))
+            );
+        }
     }
 
     #[test]
