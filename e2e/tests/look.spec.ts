@@ -40,9 +40,18 @@ for (const language of ["en", "es", "de", "ar"]) {
     const { page } = dashboard;
     await page.addInitScript((language) => localStorage.setItem("tallyboard.language", language), language);
     await page.setViewportSize({ width: 1280, height: 800 });
-    for (const screen of ["", "replay"]) {
+    let way = "socket";
+    await page.routeWebSocket(/\/ws(\?|$)/, (socket) => {
+      if (way === "socket") socket.connectToServer();
+      else void socket.close({ code: 1011 });
+    });
+    await page.route("**/api/v1/stream", (route) => (way === "polling" ? route.abort() : route.continue()));
+    dashboard.failing.push(/\/api\/v1\/stream$/);
+    for (const [screen, state, fedBy] of [["replay", "replay", "socket"], ["", "live", "socket"], ["", "live", "events"], ["", "live", "polling"]] as const) {
+      way = fedBy;
       await page.goto(`${server.url}/${screen}`);
-      await dashboard.expectState(screen === "" ? "live" : "replay");
+      await dashboard.expectState(state);
+      await expect(dashboard.connection).toHaveAttribute("data-way", fedBy);
       const { height } = (await page.locator(".top").boundingBox()) ?? { height: Infinity };
       expect(height).toBeLessThan(66);
       // Everything in it is seen whole.
