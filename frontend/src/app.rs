@@ -9,7 +9,7 @@ use tallyboard_shared::results::Results;
 
 use crate::{
     address::{Address, Screen, folder},
-    charts,
+    board, charts,
     components::{
         footer::Footer,
         header::{Header, screen_name},
@@ -97,6 +97,15 @@ impl Context {
             Some(replayed) => replayed,
             None => self.feed.board.with(|board| board.results.clone()),
         }
+    }
+
+    /// Whether neither the definition nor a vote names the contest that the address asks for: a link may be of another
+    /// definition.
+    #[must_use]
+    pub fn lacks_contest(self, address: Memo<Address>) -> bool {
+        self.feed.board.with(|board| {
+            address.with(|address| board::is_unknown(board.results.as_deref(), address.contest.as_ref()))
+        })
     }
 
     /// The context of the view that is being built.

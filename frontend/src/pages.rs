@@ -15,7 +15,6 @@ use self::{later::LaterScreen, overview::Overview, shown::Shown};
 use crate::{
     address::Screen,
     app::{Context, Unfolding},
-    board,
     components::{
         chart_panel::Source,
         header::use_freshness,
@@ -35,7 +34,8 @@ pub fn Page(
     #[prop(into)]
     kiosk: Signal<bool>,
 ) -> impl IntoView {
-    let board = Context::of_view().feed.board;
+    let context = Context::of_view();
+    let board = context.feed.board;
     let welcomed = Memo::new(move |_| board.with(|board| board.election.is_some()));
     let freshness = use_freshness();
     let unfolding: Unfolding = expect_context();
@@ -43,12 +43,8 @@ pub fn Page(
     let shown = Shown::new(results.into());
     provide_context(Source(shown.stamp));
     let address = Navigation::of_view().address;
-    // A link may name a contest of another definition: what is shown of a different one must not pass for it.
-    let is_unknown = Memo::new(move |_| {
-        address.with(|address| {
-            results.with(|results| board::is_unknown(results.as_deref(), address.contest.as_ref()))
-        })
-    });
+    // What is shown of a different contest must not pass for the one that was asked for.
+    let is_unknown = Memo::new(move |_| context.lacks_contest(address));
     let page = move || match (screen.get(), kiosk.get()) {
         (Screen::Nowhere, _) => view! { <NoSuchScreen/> }.into_any(),
         _ if is_unknown.get() => view! { <NoSuchContest/> }.into_any(),

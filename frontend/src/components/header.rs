@@ -75,9 +75,14 @@ pub fn screen_name(screen: Screen) -> &'static str {
 
 #[component]
 fn Screens() -> impl IntoView {
-    let navigation = Navigation::of_view();
+    let (context, navigation) = (Context::of_view(), Navigation::of_view());
+    let is_lost = Memo::new(move |_| context.lacks_contest(navigation.address));
     let links = Screen::ALL.map(|screen| {
-        let href = Memo::new(move |_| navigation.to_screen(screen));
+        let href = Memo::new(move |_| match is_lost.get() {
+            // A contest that there isn't leads to nothing on any screen.
+            true => navigation.address.with(|address| address.back().on(screen).href()),
+            false => navigation.to_screen(screen),
+        });
         let here = Memo::new(move |_| navigation.address.with(|address| address.screen == screen));
         view! {
             <a href=move || href.get() aria-current=move || here.get().then_some("page")
