@@ -127,6 +127,7 @@ fn publications(election: &Election, versions: &[Votes], as_of: Timestamp) -> Ve
         let before = publications.last().map_or_else(Before::default, |before| Before {
             results: Some(&before.results),
             timeline: Some(&before.timeline),
+            rows: true,
         });
         publications.push(Publication::new(election, before, results, timeline, false));
     }

@@ -65,7 +65,7 @@ pub trait Journal: Send + Sync {
     fn join(&self, group: &str, topic: &str) -> Result<Box<dyn Membership>, JournalError>;
 }
 
-/// Appends to several topics at once, as long as nobody else takes the name.
+/// Appends to several topics, as long as nobody else takes the name.
 pub trait ExclusiveAppender: Send {
     /// Appends all of the records or none, and returns once they are durable.
     ///
@@ -73,6 +73,16 @@ pub trait ExclusiveAppender: Send {
     /// [`JournalError::Fenced`] where someone else has taken the name: stop. Any other error leaves it open whether
     /// the records are there.
     fn append_all(&mut self, records: Vec<(String, NewRecord)>) -> Result<(), JournalError>;
+
+    /// Appends what is read by clients that know nothing of transactions, and returns once it is durable, with the places
+    /// that it got.
+    ///
+    /// On Kafka there is no transaction around it. So some of it may be there after an error, and a holder that doesn't
+    /// know yet that the name was taken still comes through: whoever appends sees by the places that somebody else did.
+    ///
+    /// # Errors
+    /// [`JournalError`] where any of the records may not be durable; some of them can be.
+    fn append_plain(&mut self, records: Vec<(String, NewRecord)>) -> Result<Vec<Position>, JournalError>;
 }
 
 /// Reads partitions.

@@ -106,6 +106,7 @@ pub fn recount(
         beyond,
         rows_compared: rows.compared,
         rows_outrun: rows.outrun,
+        rows_behind: rows.behind,
         differences,
         split_voters,
     })

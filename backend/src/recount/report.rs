@@ -29,6 +29,8 @@ pub struct Report {
     pub rows_compared: usize,
     /// Rows of which only newer versions are left, because the count went on meanwhile.
     pub rows_outrun: usize,
+    /// Rows that are as they were before, because their publisher was stopped before it wrote them.
+    pub rows_behind: usize,
     /// Every figure that isn't the same.
     pub differences: Vec<Difference>,
     /// Voters who were counted in several partitions.
@@ -110,6 +112,13 @@ impl fmt::Display for Report {
         if self.rows_outrun > 0 {
             writeln!(f, "{} rows of the aggregate topics are newer and weren't compared", self.rows_outrun)?;
         }
+        if self.rows_behind > 0 {
+            writeln!(
+                f,
+                "{} rows of the aggregate topics are as they were before: the publisher was stopped between the version and its rows; the next one writes all rows again",
+                self.rows_behind
+            )?;
+        }
         for difference in &self.differences {
             writeln!(f, "{difference}")?;
         }
@@ -142,6 +151,7 @@ mod tests {
             beyond: 0,
             rows_compared: 5,
             rows_outrun: 0,
+            rows_behind: 0,
             differences: Vec::new(),
             split_voters: Vec::new(),
         };

@@ -50,7 +50,6 @@ pub struct Publication {
     pub timeline: Timeline,
     /// How the version is written down.
     pub record: PublicationRecord,
-    /// Whose votes changed, with the contest and whether its id is part of the key.
     candidates: Vec<(String, Vec<u8>)>,
     turnout: Vec<(String, Vec<u8>)>,
 }
@@ -62,6 +61,8 @@ pub struct Before<'a> {
     pub results: Option<&'a Results>,
     /// The timeline.
     pub timeline: Option<&'a Timeline>,
+    /// Whether the rows of the results lie on the topics.
+    pub rows: bool,
 }
 
 /// A row of `aggregated_votes_per_candidate`: the seeds' fields, then ours.
@@ -79,7 +80,7 @@ pub(crate) struct CandidateRow<'a> {
     total_votes: Option<u64>,
     /// The contest's id; `election` where there is no definition and votes name none.
     contest_id: &'a str,
-    /// The version of the results in which the row last changed.
+    /// The version of the results that the row is of: figures that don't change aren't written again with every version.
     #[schema(minimum = 1)]
     version: u64,
 }
@@ -95,7 +96,7 @@ pub(crate) struct TurnoutRow<'a> {
     registered_voters: Option<u64>,
     /// Ballots over electorate, 0 to 1; `null` without an electorate.
     turnout: Option<f64>,
-    /// The version of the results in which the row last changed.
+    /// The version of the results that the row is of: figures that don't change aren't written again with every version.
     #[schema(minimum = 1)]
     version: u64,
 }
@@ -103,7 +104,8 @@ pub(crate) struct TurnoutRow<'a> {
 impl Publication {
     /// The publication of `results` and `timeline`, which follow what was there `before`.
     ///
-    /// It is a snapshot where `as_snapshot` asks for it or no step leads from `before` to `results`.
+    /// It is a snapshot where `as_snapshot` asks for it or no step leads from `before` to `results`. It has the rows that
+    /// changed, or all of them where those from before don't lie on the topics.
     #[must_use]
     pub fn new(
         election: &Election,
@@ -114,7 +116,7 @@ impl Publication {
     ) -> Self {
         let update = before.results.and_then(|before| Update::between(before, &results));
         // Rows of another definition say nothing about these.
-        let known = before.results.filter(|_| update.is_some());
+        let known = before.results.filter(|_| before.rows && update.is_some());
         let candidates = candidate_rows(election, known, &results);
         let turnout = turnout_rows(known, &results);
         let record = match update {
@@ -131,17 +133,20 @@ impl Publication {
         Self { results, timeline, record, candidates, turnout }
     }
 
-    /// The records of all topics, to be appended as one.
+    /// The version itself, for `election_results`.
     #[must_use]
-    pub fn records(&self, topics: &Topics) -> Vec<(String, NewRecord)> {
-        let results = NewRecord::new(self.results.version.to_string(), json(&self.record));
-        let mut records = vec![(topics.results.clone(), results)];
-        for (topic, rows) in [(&topics.candidates, &self.candidates), (&topics.turnout, &self.turnout)] {
-            records.extend(
-                rows.iter().map(|(key, row)| (topic.clone(), NewRecord::new(key.as_str(), row.as_slice()))),
-            );
-        }
-        records
+    pub fn version(&self) -> NewRecord {
+        NewRecord::new(self.results.version.to_string(), json(&self.record))
+    }
+
+    /// The rows, with their topics.
+    #[must_use]
+    pub fn rows(&self, topics: &Topics) -> Vec<(String, NewRecord)> {
+        let of_topic = |topic: &String, rows: &[(String, Vec<u8>)]| -> Vec<_> {
+            let record = |(key, row): &(String, Vec<u8>)| NewRecord::new(key.as_str(), row.as_slice());
+            rows.iter().map(|row| (topic.clone(), record(row))).collect()
+        };
+        [of_topic(&topics.candidates, &self.candidates), of_topic(&topics.turnout, &self.turnout)].concat()
     }
 }
 

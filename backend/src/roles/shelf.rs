@@ -106,7 +106,7 @@ impl Shelf {
             let results = merge(&election, [&tally].into_iter(), version, as_of);
             let timeline = merge_timeline(&election, [&tally].into_iter(), &results);
             let before = publications.last().map(|before| &before.results);
-            let before = Before { results: before, timeline: None };
+            let before = Before { results: before, ..Before::default() };
             let as_snapshot = version % (u64::from(SNAPSHOT_EVERY) + 1) == 1;
             publications.push(Publication::new(&election, before, results, timeline, as_snapshot));
         }

@@ -23,7 +23,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;
-mod codecs;
+mod batches;
 mod earlier;
 mod export;
 mod hostile;

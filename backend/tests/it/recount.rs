@@ -281,6 +281,60 @@ fn a_voter_counted_in_two_partitions_is_found_on_kafka() {
     a_voter_counted_in_two_partitions_is_found(&Ballots::kafka());
 }
 
+/// The newest row of every key, of both topics.
+fn newest_rows(ballots: &Ballots) -> Vec<(String, NewRecord)> {
+    let journal = ballots.open();
+    let mut rows = BTreeMap::new();
+    for topic in [&ballots.topics.candidates, &ballots.topics.turnout] {
+        read_to_end(&*journal, topic, 0, 0..u64::MAX, |record| {
+            let row = NewRecord::new(record.key, record.value);
+            rows.insert((topic.clone(), record.key.to_vec()), row);
+        })
+        .unwrap();
+    }
+    rows.into_iter().map(|((topic, _), row)| (topic, row)).collect()
+}
+
+fn rows_that_a_publisher_never_wrote_are_said_and_written_by_the_next(ballots: &Ballots) {
+    ballots.count();
+    let before = newest_rows(ballots);
+    let counted = {
+        let journal = ballots.open();
+        let newest = newest_publication(&*journal, &ballots.topics.results).unwrap().unwrap();
+        newest.results.inputs.values().sum::<u64>()
+    };
+    let mut server = ballots.serve(&["--simulate", "5000/s"]);
+    server.results_of(counted + 3000);
+    assert!(server.stop().success());
+    assert!(!ballots.is_equal().contains("as they were before"));
+
+    // As if everyone who published since had been stopped between a version and its rows.
+    let journal = ballots.open();
+    let mut zombie = journal.exclusive("somebody").unwrap();
+    zombie.append_plain(before.clone()).unwrap();
+    drop((zombie, journal));
+    assert!(ballots.is_equal().contains("rows of the aggregate topics are as they were before: "));
+
+    ballots.count_on();
+    assert!(!ballots.is_equal().contains("as they were before"));
+    // One old row behind newer ones is none that anybody had left behind.
+    let journal = ballots.open();
+    let (topic, row) = before.into_iter().next_back().unwrap();
+    journal.append(&topic, vec![row]).unwrap();
+    drop(journal);
+    ballots.is_different(&[], &[&format!("{topic}/"), "/total_votes: published ", "DIFFERENT: 1 figures"]);
+}
+
+#[test]
+fn rows_that_a_publisher_never_wrote_are_said_and_written_by_the_next_on_the_embedded_journal() {
+    rows_that_a_publisher_never_wrote_are_said_and_written_by_the_next(&Ballots::embedded());
+}
+
+#[test]
+fn rows_that_a_publisher_never_wrote_are_said_and_written_by_the_next_on_kafka() {
+    rows_that_a_publisher_never_wrote_are_said_and_written_by_the_next(&Ballots::kafka());
+}
+
 #[test]
 fn votes_behind_the_published_version_are_mentioned_and_not_counted() {
     let ballots = Ballots::embedded();

@@ -150,6 +150,29 @@ pub(crate) fn exclusive_appends_reach_all_topics_and_fence_the_holder_before(tes
     assert!(rows.iter().all(|(_, value)| value != b"zombie"));
 }
 
+pub(crate) fn plain_appends_of_a_holder_lie_one_behind_the_other(test: &TestJournal) {
+    let (journal, topics) = (&test.journal, &test.topics);
+    let end = || journal.bounds(&topics.turnout).unwrap()[&0].end;
+    let mut next = end();
+    let mut holder = journal.exclusive(&format!("{}rows", topics.votes)).unwrap();
+    for round in 0..3 {
+        let row = |topic: &String, key: &str| (topic.clone(), NewRecord::new(key, format!("{round}")));
+        let rows =
+            vec![row(&topics.candidates, "c1"), row(&topics.turnout, "AL"), row(&topics.turnout, "BE")];
+        let places: Vec<_> =
+            holder.append_plain(rows).unwrap()[1..].iter().map(|place| place.offset).collect();
+        assert_eq!(places, [next, next + 1]);
+        next += 2;
+        // No end of a transaction: clients that know of none would read it as a row.
+        assert_eq!(end(), next);
+    }
+    journal.append(&topics.turnout, vec![NewRecord::new("AL", "somebody else's")]).unwrap();
+    assert_eq!(
+        holder.append_plain(vec![(topics.turnout.clone(), NewRecord::new("AL", "3"))]).unwrap()[0].offset,
+        next + 1
+    );
+}
+
 pub(crate) fn the_end_of_a_log_lies_behind_what_readers_never_see(test: &TestJournal) {
     let (journal, topic) = (&test.journal, &test.topics.votes);
     let mut appender = journal.exclusive(&format!("{topic}-producer")).unwrap();
@@ -209,6 +232,7 @@ macro_rules! every_promise {
             reading_starts_at_the_offset_and_waits_at_the_end,
             the_simulation_header_is_seen,
             exclusive_appends_reach_all_topics_and_fence_the_holder_before,
+            plain_appends_of_a_holder_lie_one_behind_the_other,
             the_end_of_a_log_lies_behind_what_readers_never_see,
             members_share_the_partitions,
             topics_that_are_there_are_kept_and_unknown_ones_are_errors

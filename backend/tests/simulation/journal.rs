@@ -105,6 +105,10 @@ impl ExclusiveAppender for SimulatedAppender {
         self.spoilt = outcome.is_err() && state.likeness == Likeness::Kafka;
         outcome
     }
+
+    fn append_plain(&mut self, records: Vec<(String, NewRecord)>) -> Result<Vec<Position>, JournalError> {
+        self.brokers.lock().append_plain(self.process, (&self.name, self.epoch), records)
+    }
 }
 
 struct SimulatedReader {

@@ -30,8 +30,9 @@ use crate::{
 const PARTITIONS: u32 = 12;
 
 /// Which rows of the aggregates a version writes.
-const ROWS: &str =
-    "A version writes the rows that changed; the first, and the first of another definition, every row.";
+const ROWS: &str = "Behind a version come the rows that changed; behind the first of a publisher or a definition, every row. There are no \
+     transactions around rows: any client reads them. After a publisher's death some may be missing until the next \
+     publishes, and those of one that was replaced may come late; a row's `version` tells.";
 
 /// What messages are written in.
 const JSON: &str = "application/json";

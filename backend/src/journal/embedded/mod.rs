@@ -332,10 +332,15 @@ struct EmbeddedAppender {
 
 impl ExclusiveAppender for EmbeddedAppender {
     fn append_all(&mut self, records: Vec<(String, NewRecord)>) -> Result<(), JournalError> {
+        self.append_plain(records).map(drop)
+    }
+
+    /// As [`ExclusiveAppender::append_all`]: here readers don't see how records are kept together.
+    fn append_plain(&mut self, records: Vec<(String, NewRecord)>) -> Result<Vec<Position>, JournalError> {
         let writer =
             self.writer.upgrade().ok_or_else(|| JournalError::Fenced("the journal is closed".into()))?;
         let records = records.iter().map(|(topic, record)| (topic.as_str(), record));
-        append(&writer, &self.shared, records, Some(self.holder.clone())).map(drop)
+        append(&writer, &self.shared, records, Some(self.holder.clone()))
     }
 }
 

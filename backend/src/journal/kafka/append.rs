@@ -20,6 +20,12 @@ use crate::journal::{ExclusiveAppender, JournalError, NewRecord, Position, topic
 /// How long librdkafka tries to deliver a record before it gives up.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
 
+/// As [`DELIVERY_TIMEOUT_MS`], for what a publisher waits for.
+const PUBLISHER_DELIVERY_TIMEOUT_MS: &str = "10000";
+
+/// What every client can read without a further library.
+const CODEC_OF_EVERYONE: &str = "gzip";
+
 /// How often to look whether a transaction's records are delivered: short beside the milliseconds that it takes.
 const DELIVERY_LOOK: Duration = Duration::from_micros(500);
 
@@ -92,24 +98,35 @@ impl Parcel {
 
 impl KafkaProducer {
     pub(super) fn new(settings: &KafkaSettings) -> Result<Self, JournalError> {
+        Self::create(settings, "lz4", DELIVERY_TIMEOUT_MS)
+    }
+
+    fn create(
+        settings: &KafkaSettings,
+        codec: &str,
+        delivery_timeout_ms: &str,
+    ) -> Result<Self, JournalError> {
         let config = settings.client(&[
             ("enable.idempotence", "true"),
             ("acks", "all"),
             // The Java default, so that a voter's votes share a partition whoever produces them.
             ("partitioner", "murmur2_random"),
-            ("compression.type", "lz4"),
+            ("compression.type", codec),
             // While the broker answers, the next batch grows by itself: waiting longer made nothing faster, and each
             // tally wait.
             ("linger.ms", "0"),
-            ("message.timeout.ms", DELIVERY_TIMEOUT_MS),
+            ("message.timeout.ms", delivery_timeout_ms),
             ("message.max.bytes", RECORD_BYTES_MAX),
             ("queue.buffering.max.messages", "500000"),
         ]);
         config.create_with_context(Deliveries).map(Self).map_err(|error| setup(&error))
     }
 
-    pub(super) fn append(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Position>, JournalError> {
-        if records.is_empty() {
+    pub(super) fn append<'a>(
+        &self,
+        records: impl ExactSizeIterator<Item = (&'a str, &'a NewRecord)>,
+    ) -> Result<Vec<Position>, JournalError> {
+        if records.len() == 0 {
             return Ok(Vec::new());
         }
         let parcel = Arc::new(Parcel {
@@ -120,7 +137,7 @@ impl KafkaProducer {
             }),
             changed: Condvar::new(),
         });
-        for (number, record) in records.iter().enumerate() {
+        for (number, (topic, record)) in records.enumerate() {
             let ticket = Box::new(Ticket { number, parcel: Arc::clone(&parcel) });
             let record = with_content(BaseRecord::with_opaque_to(topic, ticket), record);
             self.send(record).map_err(|error| classify(&error))?;
@@ -161,7 +178,11 @@ fn with_content<'a, D: rdkafka::util::IntoOpaque>(
 }
 
 /// Appends in transactions under one `transactional.id`: the broker fences whoever held it before.
-pub(super) struct KafkaAppender(BaseProducer<DefaultProducerContext>);
+pub(super) struct KafkaAppender {
+    transactional: BaseProducer<DefaultProducerContext>,
+    /// Outside of them: some clients take the records that end transactions for content.
+    plain: KafkaProducer,
+}
 
 impl KafkaAppender {
     pub(super) fn new(settings: &KafkaSettings, name: &str) -> Result<Self, JournalError> {
@@ -169,27 +190,27 @@ impl KafkaAppender {
             ("transactional.id", name),
             ("acks", "all"),
             ("partitioner", "murmur2_random"),
-            // What every client can read without a further library: the rows are for dashboards of others.
-            ("compression.type", "gzip"),
+            ("compression.type", CODEC_OF_EVERYONE),
             ("linger.ms", "0"),
-            ("message.timeout.ms", "10000"),
+            ("message.timeout.ms", PUBLISHER_DELIVERY_TIMEOUT_MS),
             ("message.max.bytes", RECORD_BYTES_MAX),
-            // More than the rows of the first publication at the contract's bounds: a transaction is queued whole.
-            ("queue.buffering.max.messages", "1000000"),
             ("transaction.timeout.ms", "10000"),
         ]);
-        let producer: BaseProducer<_> = config.create().map_err(|error| setup(&error))?;
-        producer.init_transactions(ASK_TIMEOUT).map_err(|error| classify(&error))?;
-        Ok(Self(producer))
+        let transactional: BaseProducer<_> = config.create().map_err(|error| setup(&error))?;
+        let plain = KafkaProducer::create(settings, CODEC_OF_EVERYONE, PUBLISHER_DELIVERY_TIMEOUT_MS)?;
+        transactional.init_transactions(ASK_TIMEOUT).map_err(|error| classify(&error))?;
+        Ok(Self { transactional, plain })
     }
 
     fn transaction(&self, records: &[(String, NewRecord)]) -> Result<(), KafkaError> {
-        self.0.begin_transaction()?;
+        self.transactional.begin_transaction()?;
         for (topic, record) in records {
-            self.0.send(with_content(BaseRecord::to(topic), record)).map_err(|(error, _)| error)?;
+            self.transactional
+                .send(with_content(BaseRecord::to(topic), record))
+                .map_err(|(error, _)| error)?;
         }
         self.deliver();
-        self.0.commit_transaction(ASK_TIMEOUT)
+        self.transactional.commit_transaction(ASK_TIMEOUT)
     }
 
     /// Waits until everything was delivered or given up; committing tells which.
@@ -199,8 +220,8 @@ impl KafkaAppender {
     fn deliver(&self) {
         let deadline = Instant::now() + ASK_TIMEOUT;
         loop {
-            self.0.poll(Duration::ZERO);
-            if self.0.in_flight_count() == 0 || Instant::now() >= deadline {
+            self.transactional.poll(Duration::ZERO);
+            if self.transactional.in_flight_count() == 0 || Instant::now() >= deadline {
                 return;
             }
             std::thread::sleep(DELIVERY_LOOK);
@@ -212,6 +233,10 @@ impl ExclusiveAppender for KafkaAppender {
     fn append_all(&mut self, records: Vec<(String, NewRecord)>) -> Result<(), JournalError> {
         // What is left open after an error is aborted by the next to take the name.
         self.transaction(&records).map_err(|error| classify(&error))
+    }
+
+    fn append_plain(&mut self, records: Vec<(String, NewRecord)>) -> Result<Vec<Position>, JournalError> {
+        self.plain.append(records.iter().map(|(topic, record)| (topic.as_str(), record)))
     }
 }
 

@@ -150,7 +150,7 @@ impl Journal for KafkaJournal {
     }
 
     fn append(&self, topic: &str, records: Vec<NewRecord>) -> Result<Vec<Position>, JournalError> {
-        self.producer.append(topic, &records)
+        self.producer.append(records.iter().map(|record| (topic, record)))
     }
 
     fn exclusive(&self, name: &str) -> Result<Box<dyn ExclusiveAppender>, JournalError> {

@@ -8,6 +8,7 @@
 //! keep it awake, and records that nobody has folded yet do. So while a partition holds the watermark back, the journal
 //! is asked now and then how long the logs are.
 
+mod rows;
 mod shell;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ pub struct Publisher {
     current: Option<Results>,
     /// The timeline of what was published last, where it was published from here.
     timeline: Option<Timeline>,
+    /// Whether the rows of what was published last lie on their topics. Whoever published it may have died before.
+    rows_are_there: bool,
     deltas: u32,
     changed: bool,
     due_ms: i64,
@@ -87,6 +90,7 @@ impl Publisher {
             tallies: BTreeMap::new(),
             current: last,
             timeline: None,
+            rows_are_there: false,
             // The first publication is a snapshot, whatever lies before it.
             deltas: SNAPSHOT_EVERY,
             changed: true,
@@ -163,7 +167,11 @@ impl Publisher {
         let mut results = merge(&self.election, tallies.clone(), version, as_of);
         results.watermark = watermark;
         let timeline = merge_timeline(&self.election, tallies, &results);
-        let before = Before { results: self.current.as_ref(), timeline: self.timeline.as_ref() };
+        let before = Before {
+            results: self.current.as_ref(),
+            timeline: self.timeline.as_ref(),
+            rows: self.rows_are_there,
+        };
         let as_snapshot = self.deltas >= SNAPSHOT_EVERY;
         Some(Publication::new(&self.election, before, results, timeline, as_snapshot))
     }
@@ -178,8 +186,8 @@ impl Publisher {
         published.max(watermark(&self.election, tallies, is_idle))
     }
 
-    /// Takes note that the publication, which [`Publisher::tick`] gave last, at `elapsed_ms`, is durable. The time that
-    /// this took is part of the interval, not added to it.
+    /// Takes note that the publication, which [`Publisher::tick`] gave last, at `elapsed_ms`, is durable, and so are its
+    /// rows. The time that this took is part of the interval, not added to it.
     pub fn published(&mut self, publication: Publication, elapsed_ms: i64) {
         self.deltas = match publication.record {
             PublicationRecord::Snapshot { .. } => 0,
@@ -187,8 +195,16 @@ impl Publisher {
         };
         self.current = Some(publication.results);
         self.timeline = Some(publication.timeline);
+        self.rows_are_there = true;
         self.changed = false;
         self.due_ms = elapsed_ms.saturating_add(self.interval_ms);
+    }
+
+    /// Takes note that somebody else's rows may lie on those of what was published last. All are written once more, behind
+    /// another version: whoever can't publish that isn't the publisher any more.
+    pub fn rows_were_disturbed(&mut self) {
+        self.rows_are_there = false;
+        self.changed = true;
     }
 
     /// What was published last.
@@ -248,6 +264,33 @@ mod tests {
         assert_eq!(publish(&mut publisher, 0), Some((1, 9, true)));
         publisher.tally(tally(&election, 0, 8), 0);
         assert_eq!(publish(&mut publisher, 1), None);
+    }
+
+    /// Publishes and returns the version, and of which candidates and places there are rows.
+    fn rows(publisher: &mut Publisher, now_ms: i64) -> (u64, usize) {
+        let publication = publisher.tick(time(now_ms), now_ms).unwrap();
+        let seen = (publication.results.version, publication.rows(&crate::journal::Topics::new("")).len());
+        publisher.published(publication, now_ms);
+        seen
+    }
+
+    #[test]
+    fn all_rows_are_written_by_a_successor_and_where_somebody_elses_came_in_between() {
+        let election = election::demo();
+        let all = election.contests[0].candidates.len() + election.locations.len();
+        let mut first = Publisher::resume(election.clone(), None, 0);
+        first.tally(tally(&election, 0, 3), 0);
+        assert_eq!(rows(&mut first, 0), (1, all));
+        first.tally(tally(&election, 1, 4), 1);
+        assert_eq!(rows(&mut first, 1), (2, 2), "one candidate in one place");
+        first.rows_were_disturbed();
+        assert_eq!(rows(&mut first, 2), (3, all), "behind a version of its own");
+        assert!(first.tick(time(3), 3).is_none());
+
+        let mut second = Publisher::resume(election.clone(), first.current().cloned(), 0);
+        second.tally(tally(&election, 0, 3), 4);
+        second.tally(tally(&election, 1, 4), 4);
+        assert_eq!(rows(&mut second, 4), (4, all), "whether those of version 3 were written isn't known");
     }
 
     #[test]

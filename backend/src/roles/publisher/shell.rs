@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tallyboard_shared::{election::Election, results::Results};
 
-use super::Publisher;
+use super::{Publisher, rows::Rows};
 use crate::{
     journal::{Batch, ExclusiveAppender, Journal, JournalError, Membership, ReadRecord, Reader, Topics},
     roles::{Clock, Pace, RETRY_REST, Shell, newest::newest_publication},
@@ -121,6 +121,7 @@ struct Office {
     partitions: usize,
     publisher: Publisher,
     appender: Box<dyn ExclusiveAppender>,
+    rows: Rows,
     reader: Box<dyn Reader>,
     batch: Batch,
     /// Not before then is it said again that the count is behind.
@@ -152,6 +153,7 @@ impl Office {
             partitions,
             publisher,
             appender,
+            rows: Rows::default(),
             reader,
             batch: Batch::default(),
             behind_due_ms: i64::MIN,
@@ -175,6 +177,9 @@ impl Office {
         }
         self.batch = batch;
         self.ask_for_ends(&settings.topics.votes)?;
+        if self.rows.are_disturbed(&*self.journal, self.clock.elapsed_ms())? {
+            self.publisher.rows_were_disturbed();
+        }
         if !self.publish(&settings.topics)? {
             self.say_behind();
         }
@@ -236,9 +241,13 @@ impl Office {
         let Some(publication) = self.publisher.tick(self.clock.now(), started_ms) else {
             return Ok(false);
         };
-        self.appender.append_all(publication.records(topics))?;
+        self.appender.append_all(vec![(topics.results.clone(), publication.version())])?;
         record_metrics(&publication.results, self.clock.elapsed_ms() - started_ms);
+        let were_alone = self.rows.append(&mut *self.appender, publication.rows(topics))?;
         self.publisher.published(publication, started_ms);
+        if !were_alone {
+            self.publisher.rows_were_disturbed();
+        }
         Ok(true)
     }
 }

@@ -68,10 +68,8 @@ impl State {
             self.check_disk(process)?;
             self.reach_alive(process)?;
         }
-        if self.names.get(name).is_none_or(|holder| holder.epoch != epoch) {
-            self.fault("fenced");
-            self.event(format_args!("process {process} is fenced from {name}"));
-            return if dies { Err(dead()) } else { Err(JournalError::Fenced(name.to_owned())) };
+        if let Err(fenced) = self.check_epoch(process, name, epoch) {
+            return if dies { Err(dead()) } else { Err(fenced) };
         }
         let ending = self.ending(dies);
         match ending {
@@ -88,6 +86,33 @@ impl State {
             Ending::Committed => Ok(()),
             _ => Err(unavailable("the transaction's end is unknown")),
         }
+    }
+
+    fn check_epoch(&mut self, process: ProcessId, name: &str, epoch: u64) -> Result<(), JournalError> {
+        if self.names.get(name).is_some_and(|holder| holder.epoch == epoch) {
+            return Ok(());
+        }
+        self.fault("fenced");
+        self.event(format_args!("process {process} is fenced from {name}"));
+        Err(JournalError::Fenced(name.to_owned()))
+    }
+
+    /// Appends topic by topic. Kafka knows nothing of the name here.
+    pub(crate) fn append_plain(
+        &mut self,
+        process: ProcessId,
+        (name, epoch): (&str, u64),
+        records: Vec<(String, NewRecord)>,
+    ) -> Result<Vec<Position>, JournalError> {
+        if self.likeness == Likeness::Embedded {
+            self.check_epoch(process, name, epoch)?;
+        }
+        let mut places = Vec::new();
+        for portion in records.chunk_by(|(one, _), (other, _)| one == other) {
+            let records = portion.iter().map(|(_, record)| record.clone()).collect();
+            places.extend(self.append(process, &portion[0].0, records)?);
+        }
+        Ok(places)
     }
 
     fn ending(&mut self, dies: bool) -> Ending {

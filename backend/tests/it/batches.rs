@@ -1,4 +1,4 @@
-//! How batches on a topic are compressed: what consumers can read that have no further library.
+//! How batches on a topic are written: what consumers can read that have no further library and know no transactions.
 
 use std::{
     collections::BTreeSet,
@@ -8,13 +8,13 @@ use std::{
 
 use crate::support::kafka_servers;
 
-/// Uncompressed and gzip: the codecs that every client has.
+/// The attributes of what every client reads: uncompressed or gzip, not of a transaction and not the end of one.
 pub(crate) const OF_EVERYONE: [u8; 2] = [0, 1];
 
-/// The numbers of the codecs of a topic's only partition, as far as one answer reaches, from its first offset on.
+/// The attributes of the batches in a topic's only partition, as far as one answer reaches, from its first offset on.
 ///
 /// Asked as the protocol says it: Kafka's clients don't tell (`Fetch`, version 4).
-pub(crate) fn codecs(topic: &str) -> BTreeSet<u8> {
+pub(crate) fn attributes(topic: &str) -> BTreeSet<u8> {
     let text = |text: &str| [&i16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat();
     let mut request = Vec::new();
     // Fetch, version 4, correlation.
@@ -49,12 +49,12 @@ pub(crate) fn codecs(topic: &str) -> BTreeSet<u8> {
     // The error, two offsets, and transactions that were given up, of sixteen bytes each.
     let aborted = error + 2 + 8 + 8;
     let records = aborted + 4 + usize::try_from(number(aborted).max(0)).unwrap() * 16 + 4;
-    let mut codecs = BTreeSet::new();
+    let mut attributes = BTreeSet::new();
     let mut batch = records;
     // The first offset, the length behind itself, an epoch, the format, a checksum; then the attributes.
     while batch + 23 <= answer.len() {
-        codecs.insert(answer[batch + 22] & 7);
+        attributes.insert(answer[batch + 22]);
         batch += 12 + usize::try_from(number(batch + 8)).unwrap();
     }
-    codecs
+    attributes
 }
