@@ -46,6 +46,7 @@ pub fn race(timeline: &Timeline, contest: &ContestId, standings: &[Standing]) ->
     };
     let mut sums = vec![0; standings.len()];
     for (window, counted) in windows {
+        race.pause_until(window.start.as_millisecond(), &sums, window.is_final);
         add(&mut sums, counted, &positions, rest)?;
         race.times_ms.push(window.start.as_millisecond() + timeline.width_ms);
         for (line, sum) in race.votes.iter_mut().zip(&sums) {
@@ -71,6 +72,19 @@ fn add(
 }
 
 impl Race {
+    /// Says that nothing was cast before `start_ms`, where windows are left out: a line rises with the votes, and stands
+    /// still without them.
+    fn pause_until(&mut self, start_ms: i64, sums: &[u64], is_final: bool) {
+        if self.times_ms.last().is_none_or(|end_ms| *end_ms >= start_ms) {
+            return;
+        }
+        self.times_ms.push(start_ms);
+        for (line, sum) in self.votes.iter_mut().zip(sums) {
+            line.push(*sum);
+        }
+        self.settled += usize::from(is_final);
+    }
+
     /// All votes at a time.
     #[must_use]
     pub fn sum(&self, time: usize) -> u64 {
@@ -332,6 +346,17 @@ pub(crate) mod tests {
         assert_eq!((race.times_ms.len(), race.beginning()), (6, 3));
         assert_eq!(race.says(&standings, 0), "Candidate 0 has been in front from the first votes on.");
         assert_eq!(race.table(&standings).rows.len(), 6, "the table has every window");
+    }
+
+    #[test]
+    fn the_race_stands_still_while_nobody_votes() {
+        let mut timeline = timeline(&[&[1, 3], &[9, 9], &[9, 9], &[4, 0]]);
+        timeline.windows.drain(1..3);
+        let race = race(&timeline, &ContestId::new("president"), &ranked(&[5, 3])).unwrap();
+        assert_eq!(race.votes, [[0, 1, 1, 5], [0, 3, 3, 3]]);
+        let minutes: Vec<_> =
+            race.times_ms.iter().map(|end_ms| (end_ms - race.times_ms[0]) / 60_000).collect();
+        assert_eq!((minutes, race.settled), (vec![0, 1, 3, 4], 2));
     }
 
     #[test]
