@@ -239,10 +239,23 @@ pub fn LaterPanel(
         Part::NotAsked => Part::OnItsWay,
         part => part,
     });
+    // The panels that waited for the part are built one after the other: all of them in one task hold a phone up.
+    let is_turn = RwSignal::new(later.part.get_untracked() == Part::There);
+    Effect::new(move |_| {
+        if part.get() == Part::There && !is_turn.get_untracked() {
+            set_timeout(
+                move || {
+                    // Where the panel has left the page meanwhile, there is no turn to take.
+                    is_turn.try_set(true);
+                },
+                Duration::ZERO,
+            );
+        }
+    });
     move || match part.get() {
-        Part::There => called(build(Wanted::Panel(panel), shown)),
+        Part::There if is_turn.get() => called(build(Wanted::Panel(panel), shown)),
         Part::Missing => Some(view! { <MissingPanel panel/> }.into_any()),
-        Part::NotAsked | Part::OnItsWay => Some(view! { <Place panel/> }.into_any()),
+        _ => Some(view! { <Place panel/> }.into_any()),
     }
 }
 
