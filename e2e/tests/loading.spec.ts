@@ -9,7 +9,7 @@ const QUAYS = ["--election", "tests/breakdowns.toml"];
 const LATER = "**/*_later.wasm";
 
 /** So much may be transferred until a screen stands with its charts, in bytes; docs/benchmarks.md has what it is. */
-const TRANSFER_MAX = { desktop: 440_000, phone: 290_000 };
+const TRANSFER_MAX = { desktop: 450_000, phone: 300_000 };
 
 for (const [device, viewport] of Object.entries({
   desktop: { width: 1440, height: 900 },
