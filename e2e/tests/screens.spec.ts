@@ -270,7 +270,7 @@ test("the quality screen shows when votes were cast, without the window that has
   const { page } = dashboard;
   await voteForCouncil(server);
   await page.goto(`${server.url}/quality`);
-  await expect(page.getByTestId("says-pace")).toContainText(/^Most votes were cast from .*08:10:00 on: 12 votes within 60 s\.$/);
+  await expect(page.getByTestId("says-pace")).toContainText(/^Most votes were cast from .*08:10:00 on: 12 votes within 1 min\.$/);
   await page.getByTestId("table-pace").click();
   await expect(page.getByTestId("figures-pace").locator("tbody td")).toHaveText(["12", "12", "12", "12"]);
 });

@@ -135,6 +135,19 @@ pub fn span(milliseconds: i64) -> String {
     seconds(milliseconds as f64 / 1_000.0)
 }
 
+/// The width of windows of time, from milliseconds, in the largest unit of which they have a whole number: `8 s`,
+/// `1 min`, `90 s`.
+#[must_use]
+pub fn width(milliseconds: i64) -> String {
+    match milliseconds {
+        0 => span(0),
+        hours if hours % 3_600_000 == 0 => say!("{number} h", number = hours / 3_600_000),
+        minutes if minutes % 60_000 == 0 => say!("{number} min", number = minutes / 60_000),
+        seconds if seconds % 1_000 == 0 => say!("{number} s", number = seconds / 1_000),
+        _ => span(milliseconds),
+    }
+}
+
 fn seconds(seconds: f64) -> String {
     let seconds = seconds.max(0.0);
     if seconds < 9.95 {
@@ -252,6 +265,12 @@ mod tests {
         ] {
             assert_eq!(age(milliseconds), text);
         }
+    }
+
+    #[test]
+    fn widths_are_whole_numbers_of_their_unit() {
+        let widths = [8_000, 60_000, 90_000, 7_200_000, 1_500].map(width);
+        assert_eq!(widths, ["8 s", "1 min", "90 s", "2 h", "1.5 s"]);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Pace {
                     "Most votes were cast from {time} on: {votes} within {span}.",
                     time = Cell::Time(*start_ms).words(offset_minutes),
                     votes = format::counted(*votes, "vote", "votes"),
-                    span = format::span(self.width_ms)
+                    span = format::width(self.width_ms)
                 )
             },
         )
@@ -108,7 +108,7 @@ impl Pace {
     pub fn measure(&self) -> String {
         say!(
             "votes by the time at which they were cast, within {span} each",
-            span = format::span(self.width_ms)
+            span = format::width(self.width_ms)
         )
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     fn the_busiest_window_is_told_and_the_table_has_the_newest_first() {
         let pace = pace(&timeline(&[&[3], &[8], &[8]]), true);
         let says = pace.says(0);
-        assert!(says.ends_with("on: 8 votes within 60 s."), "{says}");
+        assert!(says.ends_with("on: 8 votes within 1 min."), "{says}");
         assert!(says.contains(&Cell::Time(pace.starts_ms[1]).words(0)), "{says}");
         let table = pace.table();
         assert_eq!(table.rows[2].cells, [Cell::Count(Some(3))]);
