@@ -108,6 +108,33 @@ test("a place has its candidates, its turnout, and a way up and down", async ({ 
   await expect(dashboard.headline).toHaveText("Harbor");
 });
 
+test("a race that nobody can turn any more is said to be decided, with a mark beside the color", async ({ dashboard, serve }) => {
+  const server = await serve(...QUAYS);
+  const { page } = dashboard;
+  const decided = page.getByTestId("leader-decided");
+  const voteForAda = (from: number, to: number) =>
+    server.vote(
+      Array.from({ length: to - from }, (_, number) => ({
+        voter_id: `v${from + number}`,
+        voting_time: "2026-11-03 08:10:00",
+        candidate_id: "ada",
+        contest_id: "council",
+        location_id: "S",
+      })),
+    );
+  const mark = () => decided.evaluate((words) => getComputedStyle(words, "::before").content);
+  // Half of the 300 who may vote: the others could still draw level.
+  await voteForAda(0, 150);
+  await dashboard.goTo(server.url, "");
+  await expect(decided).toContainText("Not decided: ");
+  await expect(dashboard.headline).toHaveText("Ada Lindqvist leads by 150 votes");
+  expect(await mark()).toBe("none");
+  await voteForAda(150, 151);
+  await expect(dashboard.headline).toHaveText("Ada Lindqvist can no longer be caught, 151 votes ahead");
+  await expect(decided).toContainText("Decided: ");
+  expect(await mark()).toContain("✓");
+});
+
 test("an address that leads to nothing says so, and has a way back", async ({ dashboard, serve }) => {
   const server = await serve(...QUAYS);
   const { page } = dashboard;

@@ -67,7 +67,7 @@ pub fn LeadingCandidate(
                 </div>
             </dl>
             <p class="ahead" data-testid="leader-margin">{ahead}</p>
-            <p class="decided" data-testid="leader-decided" data-decided=move || format!("{:?}", decided.get())>
+            <p class="decided" data-testid="leader-decided" data-decided=move || decided_code(decided.get())>
                 {move || decided_words(decided.get(), closed.get())}
                 <Explained term=Term::Decided at="leader"/>
             </p>
@@ -89,6 +89,15 @@ pub fn LeadingCandidate(
             </Show>
             <Behind standings first next/>
         </div>
+    }
+}
+
+/// One word for style sheets and tests.
+fn decided_code(decided: Option<bool>) -> &'static str {
+    match decided {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
     }
 }
 
